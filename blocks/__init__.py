@@ -1,0 +1,1 @@
+"""Credentials, and the tasks that use them: one file per vendor."""

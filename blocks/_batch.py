@@ -1,0 +1,119 @@
+"""A batch of messages on its way through a flow."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from lib.domain.batches import hold_back
+from lib.domain.inbound import InboundMessage
+from lib.domain.inquiry import Inquiry
+from lib.domain.leads import LeadState
+from lib.errors import Denied, PotokError, Unavailable
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class BatchItem:
+    """One message, and what became of it so far.
+
+    Attributes:
+        delivery_id: its row in the inbox.
+        received_at: when it was committed.
+        message: what came in.
+        inquiry: what was read from it.
+        lead: the lead that it belongs to; None: it makes none.
+        error: why it failed; then it goes no further.
+        ms: milliseconds that each stage took.
+    """
+
+    delivery_id: int
+    key: str
+    received_at: datetime
+    message: InboundMessage
+    inquiry: Inquiry | None = None
+    lead: LeadState | None = None
+    error: BaseException | None = None
+    ms: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """In a word: ``lead``, the reason why there is none, or ``failed``."""
+        if self.error is not None:
+            return "failed"
+        if self.lead is not None:
+            return "lead"
+        return self.inquiry.why if self.inquiry else "held back"
+
+    @property
+    def is_worth_a_retry(self) -> bool:
+        """Whether the same message may succeed later. A bug's error is unknown, so yes."""
+        return not isinstance(self.error, PotokError) or isinstance(
+            self.error, Unavailable | Denied
+        )
+
+
+class LeadBatch:
+    """The messages of one run. A plain class, so that Prefect does not walk through its items."""
+
+    def __init__(self, batch_id: UUID, items: Sequence[BatchItem]) -> None:
+        self.batch_id = batch_id
+        self.items = list(items)
+        self.dead: list[int] = []
+
+    @property
+    def going(self) -> list[BatchItem]:
+        """Those that have not failed, in order, without those behind a failed one of their chat."""
+        lanes = [(item.delivery_id, item.message.lane) for item in self.items]
+        to_retry = {i.delivery_id for i in self.items if i.error and i.is_worth_a_retry}
+        held = hold_back(lanes, to_retry)
+        return [i for i in self.items if i.error is None and i.delivery_id not in held]
+
+    def fail(self, items: Sequence[BatchItem], error: PotokError) -> None:
+        """A whole stage failed: so have all of its messages."""
+        for item in items:
+            item.error = error
+        log.error("batch.failed size=%d kind=%s reason=%s", len(items), type(error).__name__, error)
+
+    async def bulk(
+        self, work: Callable[[list[BatchItem]], Awaitable[None]], items: list[BatchItem]
+    ) -> None:
+        """Do something for all items at once, or, when that fails, for each by itself.
+
+        Raises:
+            Unavailable: the far side is away: nobody's message is to blame.
+        """
+        if not items:
+            return
+        try:
+            await work(items)
+        except Unavailable:
+            raise
+        except Exception as exc:  # noqa: BLE001 — it is found below whose message it is
+            log.warning("batch.one_by_one size=%d kind=%s", len(items), type(exc).__name__)
+            for item in items:
+                await self.each(lambda one: work([one]), [item])
+
+    async def each(
+        self, work: Callable[[BatchItem], Awaitable[None]], items: Sequence[BatchItem]
+    ) -> None:
+        """Do something for every item, all at once; an error stays with its item."""
+
+        async def alone(item: BatchItem) -> None:
+            try:
+                await work(item)
+            except Exception as exc:  # noqa: BLE001 — one bad message never hurts its batch
+                item.error = exc
+                # An error's own words may hold a person's; where it arose never does.
+                place = traceback.extract_tb(exc.__traceback__)[-1]
+                kind = type(exc).__name__
+                at = f"{place.name}:{place.lineno}"
+                log.error("message.failed ref=%s kind=%s at=%s", item.message.ref, kind, at)
+
+        await asyncio.gather(*(alone(item) for item in items))

@@ -1,0 +1,52 @@
+"""Telling a person, by Telegram, what no retry will mend."""
+
+from __future__ import annotations
+
+import logging
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from blocks._batch import LeadBatch
+from blocks._load import load
+from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks.telegram import TelegramBot
+from lib.domain.texts import dead_letters_text, denied_text
+from lib.errors import Denied, PotokError
+
+log = logging.getLogger(__name__)
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=TRIES,
+    retry_delay_seconds=PAUSES_S,
+    retry_condition_fn=is_worth_a_retry,
+)
+async def tell(text: str, bot: str = "main") -> bool:
+    """Send a text to the chat of the person on duty.
+
+    Returns:
+        False when no chat is configured; the text's occasion is in the log all the same.
+    """
+    block = await load(TelegramBot, bot)
+    if block.alert_chat_id is None:
+        log.warning("alert.no_chat bot=%s: set TELEGRAM_ALERT_CHAT", bot)
+        return False
+    async with block.open() as telegram:
+        await telegram.send_text(block.alert_chat_id, text)
+    return True
+
+
+async def tell_failures(batch: LeadBatch) -> None:
+    """Tell of dead letters and refused credentials; an alert that fails is logged, no more."""
+    dead = [item for item in batch.items if item.delivery_id in batch.dead]
+    denied = next((i.error for i in batch.items if isinstance(i.error, Denied)), None)
+    texts = [denied_text(str(denied))] if denied else []
+    if dead:
+        texts.append(dead_letters_text([i.key for i in dead], type(dead[0].error).__name__))
+    for text in texts:
+        try:
+            await tell(text)
+        except PotokError as exc:
+            log.error("alert.failed reason=%s", exc)

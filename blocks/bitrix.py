@@ -1,0 +1,105 @@
+"""Bitrix24: the block with a portal's webhook, and the task that places leads there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from prefect import task
+from prefect.blocks.core import Block
+from prefect.cache_policies import NO_CACHE
+from prefect.concurrency.asyncio import rate_limit
+from pydantic import Field, SecretStr
+
+from blocks._batch import BatchItem, LeadBatch
+from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from lib.clients.bitrix import Bitrix
+from lib.clients.bitrix_leads import BitrixLeads, Placed
+from lib.domain.placement import Filing, Placement, choose_placement, without_twins
+from lib.errors import PotokError
+from lib.store.engine import Database
+from lib.store.filings import Filings
+
+log = logging.getLogger(__name__)
+
+
+class BitrixPortal(Block):
+    """A Bitrix24 portal, reached by an incoming webhook with the right ``crm``."""
+
+    _block_type_name = "potok Bitrix24 portal"
+    _block_type_slug = "potok-bitrix24"
+
+    webhook_url: SecretStr = Field(description="https://portal.bitrix24.ru/rest/1/code/")
+    limit_name: str | None = Field(
+        default="bitrix24-main",
+        description="Prefect's global concurrency limit for this portal; empty: no limit",
+    )
+    source_id: str = Field(default="WEB", description="SOURCE_ID of new leads")
+    assigned_by_id: int | None = Field(default=None, description="Who gets new leads")
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[BitrixLeads]:
+        """The portal's leads; the connection is closed at the end."""
+        async with Bitrix(
+            self.webhook_url.get_secret_value(), limiter=self._wait if self.limit_name else None
+        ) as bitrix:
+            yield BitrixLeads(bitrix, self.source_id, self.assigned_by_id)
+
+    async def _wait(self) -> None:
+        """Wait for a place in the limit that all processes of all hosts share."""
+        assert self.limit_name is not None
+        await rate_limit(self.limit_name, strict=True)
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=TRIES,
+    retry_delay_seconds=PAUSES_S,
+    retry_condition_fn=is_worth_a_retry,
+)
+async def ensure_leads(portal: BitrixPortal, database: Database, batch: LeadBatch) -> LeadBatch:
+    """Every lead of the batch is in the CRM once, with the person's own words.
+
+    Looks before it writes, so that it may be repeated after any failure, also of a lost answer.
+    A lead that the portal refuses fails the messages it is made of, and no others.
+    """
+    started = time.monotonic()
+    filings = Filings(database)
+    items = [i for i in batch.going if i.lead is not None and "crm" not in i.ms]
+    todo: Sequence[Filing] = await filings.open([i.lead.id for i in items if i.lead and i.lead.id])
+    async with portal.open() as leads:
+        while todo:
+            now, todo = without_twins(todo)
+            for origin, placed in (await _place(leads, filings, now)).items():
+                _note(origin, placed, items, started)
+    return batch
+
+
+async def _place(leads: BitrixLeads, filings: Filings, todo: Sequence[Filing]) -> dict[str, Placed]:
+    """Look up, decide, write, and remember what was written."""
+    known = await leads.find(todo)
+    refused: dict[str, Placed] = {}
+    placements: list[Placement] = []
+    for filing in todo:
+        found = known[filing.lead.origin]
+        if isinstance(found, PotokError):
+            refused[filing.lead.origin] = Placed(error=found)
+        else:
+            placements.append(choose_placement(filing, found))
+    await filings.mark_tried(placements)
+    placed = await leads.place(placements)
+    await filings.record(placements, placed)
+    return refused | placed
+
+
+def _note(origin: str, placed: Placed, items: Sequence[BatchItem], started: float) -> None:
+    """Carry a lead's outcome to the messages it is made of."""
+    ms = round((time.monotonic() - started) * 1000)
+    for item in items:
+        if item.lead is not None and item.lead.origin == origin:
+            item.lead = item.lead.model_copy(update={"crm_id": placed.crm_id})
+            item.error = placed.error
+            item.ms["crm"] = ms
+    log.info("lead.ensured ref=%s crm_id=%s ms=%d", origin, placed.crm_id, ms)

@@ -1,0 +1,93 @@
+"""The language model: the block with its address and key, and the task that reads inquiries."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from prefect import task
+from prefect.blocks.core import Block
+from prefect.cache_policies import NO_CACHE
+from pydantic import Field, SecretStr
+
+from blocks._batch import BatchItem, LeadBatch
+from lib.clients.llm import Llm
+from lib.domain.inbound import InboundMessage
+from lib.domain.inquiry import rules_inquiry
+from lib.domain.llm_reading import (
+    SCHEMA_NAME,
+    LlmAnswer,
+    llm_answer_from,
+    merge_readings,
+    messages_for,
+)
+from lib.errors import Denied, PotokError
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 32
+
+
+class LanguageModel(Block):
+    """An OpenAI-compatible language model."""
+
+    _block_type_name = "potok language model"
+    _block_type_slug = "potok-llm"
+
+    base_url: str = Field(description="https://host/v1")
+    api_key: SecretStr
+    model: str
+    timeout_s: float = Field(default=15.0, description="After this the rules decide alone")
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Llm]:
+        """A connection, closed at the end."""
+        key = self.api_key.get_secret_value()
+        async with Llm(self.base_url, key, self.model, self.timeout_s) as llm:
+            yield llm
+
+
+@task(cache_policy=NO_CACHE)
+async def read_inquiries(model: LanguageModel, batch: LeadBatch) -> LeadBatch:
+    """Read every message by rules and by the model, all at once; each fails alone.
+
+    A model that does not answer in time costs its reading, not the lead: the rules decide then.
+    """
+    gate = asyncio.Semaphore(AT_ONCE)
+    # However many messages there are, a model that hangs may hold up their batch only this long.
+    deadline = asyncio.get_running_loop().time() + 2 * model.timeout_s
+    async with model.open() as llm:
+
+        async def read(item: BatchItem) -> None:
+            started = time.monotonic()
+            try:
+                answer = None
+                async with gate, asyncio.timeout_at(deadline):
+                    answer = await _ask(llm, item.message)
+            except TimeoutError:
+                log.warning("llm.too_late ref=%s", item.message.ref)
+            item.inquiry = merge_readings(item.message, rules_inquiry(item.message), answer)
+            item.ms["read"] = round((time.monotonic() - started) * 1000)
+
+        await batch.each(read, [item for item in batch.going if item.inquiry is None])
+    return batch
+
+
+async def _ask(llm: Llm, message: InboundMessage) -> LlmAnswer | None:
+    """The model's reading, or None when it gave none that can be used."""
+    try:
+        answer = await llm.complete_json(
+            messages_for(message), SCHEMA_NAME, LlmAnswer.model_json_schema()
+        )
+        reading = llm_answer_from(answer)
+        if reading is None:
+            log.warning("llm.nonsense ref=%s", message.ref)
+        return reading
+    except Denied as exc:
+        log.error("llm.denied ref=%s reason=%s", message.ref, exc)
+    except PotokError as exc:
+        log.warning("llm.no_answer ref=%s reason=%s", message.ref, exc)
+    return None

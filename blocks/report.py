@@ -1,0 +1,48 @@
+"""What a run leaves behind for people: a table of its messages, and tags to find it by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect import get_client
+from prefect.artifacts import acreate_table_artifact
+from prefect.runtime import flow_run
+
+from blocks._batch import LeadBatch
+
+TAGS = 40  # a run of a thousand messages is found by its artifact
+
+
+@dataclass(frozen=True, slots=True)
+class LeadReport:
+    """A run in figures: messages by outcome."""
+
+    batch_id: UUID
+    messages: int
+    outcomes: dict[str, int]
+
+
+async def publish(batch: LeadBatch) -> LeadReport:
+    """Leave the batch's table as an artifact, and ``lead:<id>`` tags on the run."""
+    rows = [
+        {
+            "message": item.key,
+            "outcome": item.outcome,
+            "why": type(item.error).__name__ if item.error else "",
+            "lead": item.lead.id if item.lead else "",
+            "crm": (item.lead.crm_id or "") if item.lead else "",
+            **{f"{stage} ms": ms for stage, ms in item.ms.items()},
+        }
+        for item in batch.items
+    ]
+    if rows:
+        await acreate_table_artifact(rows, key="leads-batch", description="Messages of this run")
+    leads = sorted({item.lead.id for item in batch.items if item.lead and item.lead.id})
+    if leads and flow_run.id:
+        tags = [*flow_run.tags, *(f"lead:{lead_id}" for lead_id in leads[:TAGS])]
+        async with get_client() as client:
+            await client.update_flow_run(UUID(str(flow_run.id)), tags=tags)
+    outcomes = Counter(item.outcome for item in batch.items)
+    return LeadReport(batch.batch_id, len(batch.items), dict(outcomes))

@@ -1,0 +1,146 @@
+"""PostgreSQL: the block with its address, and the tasks on the inbox and on leads."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from prefect import task
+from prefect.blocks.core import Block
+from prefect.cache_policies import NO_CACHE
+from pydantic import Field, SecretStr
+
+from blocks._batch import BatchItem, LeadBatch
+from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from lib.domain.inbound import InboundMessage
+from lib.errors import RateLimited
+from lib.store.batches import Batches, Settlement
+from lib.store.engine import Database
+from lib.store.leads import Leads, ReadMessage
+
+log = logging.getLogger(__name__)
+
+
+class Store(Block):
+    """potok's own PostgreSQL database."""
+
+    _block_type_name = "potok store"
+    _block_type_slug = "potok-store"
+
+    dsn: SecretStr = Field(description="postgresql://user:password@host:port/database")
+
+    @asynccontextmanager
+    async def hold(self, batch_id: UUID) -> AsyncIterator[Database]:
+        """The database, with a batch held in this process's hands for as long as the block lasts.
+
+        Raises:
+            Rejected: another living run has the batch.
+        """
+        database = Database(self.dsn.get_secret_value())
+        try:
+            async with Batches(database).hold(batch_id):
+                yield database
+        finally:
+            await database.close()
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=TRIES,
+    retry_delay_seconds=PAUSES_S,
+    retry_condition_fn=is_worth_a_retry,
+)
+async def take(database: Database, batch_id: UUID) -> LeadBatch:
+    """The messages of a batch; none when they went back to the inbox meanwhile.
+
+    A message that was read before, by a run that died after, keeps what was read.
+    """
+    claimed = await Batches(database).take(batch_id)
+    known = await Leads(database).inquiries([delivery.id for delivery in claimed])
+    return LeadBatch(
+        batch_id,
+        [
+            BatchItem(
+                delivery_id=delivery.id,
+                key=delivery.key,
+                received_at=delivery.received_at,
+                message=InboundMessage.model_validate(delivery.message),
+                inquiry=known.get(delivery.id),
+            )
+            for delivery in claimed
+        ],
+    )
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=TRIES,
+    retry_delay_seconds=PAUSES_S,
+    retry_condition_fn=is_worth_a_retry,
+)
+async def store_leads(database: Database, batch: LeadBatch) -> LeadBatch:
+    """Open or grow the lead of every message, in one transaction.
+
+    Should the database refuse a value, each message is stored by itself and the bad one fails.
+    """
+    started = time.monotonic()
+    leads = Leads(database)
+    items = [item for item in batch.going if item.inquiry is not None]
+
+    async def store(some: list[BatchItem]) -> None:
+        grown = await leads.grow([_read(item) for item in some])
+        for item in some:
+            item.lead = grown[item.delivery_id]
+
+    await batch.bulk(store, items)
+    for item in items:
+        item.ms["store"] = round((time.monotonic() - started) * 1000)
+    return batch
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=TRIES,
+    retry_delay_seconds=PAUSES_S,
+    retry_condition_fn=is_worth_a_retry,
+)
+async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
+    """Write into the inbox what became of every message, in one transaction."""
+    going = {item.delivery_id for item in batch.going}
+    settlements = [
+        _settlement(item)
+        for item in batch.items
+        if item.error is not None or item.delivery_id in going
+    ]
+    jitter = random.random()  # noqa: S311 — spreads retries, hides nothing
+    batch.dead = await Batches(database).settle(batch.batch_id, settlements, jitter)
+    for item in batch.items:
+        lead_id = item.lead.id if item.lead else None
+        log.info("message.settled ref=%s outcome=%s lead_id=%s", item.key, item.outcome, lead_id)
+    return batch
+
+
+def _read(item: BatchItem) -> ReadMessage:
+    assert item.inquiry is not None
+    return ReadMessage(item.delivery_id, item.message, item.inquiry)
+
+
+def _settlement(item: BatchItem) -> Settlement:
+    error = item.error
+    outcome: dict[str, Any] = {"result": item.outcome, "ms": item.ms}
+    if item.lead is not None:
+        outcome |= {"lead_id": item.lead.id, "crm_id": item.lead.crm_id}
+    if error is None:
+        return Settlement(item.delivery_id, outcome)
+    return Settlement(
+        item.delivery_id,
+        outcome,
+        error=f"{type(error).__name__}: {error}"[:1000],
+        retry=item.is_worth_a_retry,
+        retry_after_s=error.retry_after_s if isinstance(error, RateLimited) else 0.0,
+    )

@@ -1,0 +1,129 @@
+"""The command ``potok``. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from deployments.settings import Settings
+
+# Modules with an `app: typer.Typer`, by the name of their group of commands.
+GROUPS: dict[str, str] = {}
+# Modules with a function of the command's own name.
+COMMANDS: dict[str, str] = {}
+
+app = typer.Typer(
+    help="Potok: a small company's data flows.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich's help would take longer than most commands
+    pretty_exceptions_enable=False,
+)
+
+Sandbox = Annotated[bool, typer.Option("--sandbox", help="Talk to the sandbox, not to vendors.")]
+Json = Annotated[bool, typer.Option("--json", help="For a program to read.")]
+
+
+def settings_for(sandbox: bool = False) -> Settings:
+    """The settings of this command; ``--sandbox`` counts over the environment."""
+    from deployments.settings import read_settings
+
+    return read_settings(POTOK_SANDBOX=True) if sandbox else read_settings()
+
+
+@app.command()
+def up(
+    sandbox: Sandbox = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready.")] = False,
+) -> None:
+    """Start the stack and stay until Ctrl-C."""
+    from deployments import cli_up
+    from deployments.cli_show import plain_errors
+
+    with plain_errors():
+        settings = settings_for(sandbox)
+        if detach:
+            cli_up.detach(settings, ["--sandbox"] if sandbox else [])
+        else:
+            asyncio.run(cli_up.stay_up(settings))
+
+
+@app.command()
+def down() -> None:
+    """Stop the stack, or what a killed one left behind."""
+    from deployments import cli_down
+    from deployments.cli_show import out, plain_errors, waiting
+
+    with plain_errors():
+        with waiting("stopping"):
+            words = cli_down.bring_down(settings_for())
+        out.print(words)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what runs; exit code 1 unless everything is ready."""
+    from dataclasses import asdict
+
+    from deployments import cli_status
+    from deployments.cli_show import out, plain_errors
+
+    with plain_errors():
+        rows = cli_status.rows(settings_for())
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows]))
+    elif rows:
+        out.print(cli_status.table(rows))
+    else:
+        out.print("not running: `potok up` starts it")
+    raise typer.Exit(0 if rows and all(row.is_ready for row in rows) else 1)
+
+
+@app.command()
+def doctor() -> None:
+    """Show what is configured, what answers, what is missing; exit code 1: something is broken."""
+    from deployments import cli_doctor
+    from deployments.cli_show import out, plain_errors, waiting
+
+    with plain_errors():
+        settings = settings_for()
+        with waiting("looking"):
+            findings = asyncio.run(cli_doctor.examine(settings))
+    out.print(f"vendors: {'the sandbox stands in' if settings.is_sandbox else 'real'}")
+    out.print(cli_doctor.table(findings))
+    raise typer.Exit(1 if any(found.state == cli_doctor.BROKEN for found in findings) else 0)
+
+
+@app.command()
+def init() -> None:
+    """Write the credential blocks on the Prefect server from the environment and .env."""
+    from deployments.cli_show import out, plain_errors, waiting
+    from deployments.program import http_ready
+    from lib.errors import Unavailable
+
+    with plain_errors():
+        settings = settings_for()
+        if not asyncio.run(http_ready(f"{settings.prefect_api_url}/health")()):
+            raise Unavailable(f"Prefect does not answer at {settings.prefect_api_url}: `potok up`")
+        os.environ.update(settings.child_env())  # Prefect reads it when it is imported
+        with waiting("writing blocks"):
+            provision = import_module("deployments.provision")
+            written = asyncio.run(provision.write_blocks(settings))
+        for name in written:
+            out.print(f"written {name}")
+
+
+for _name, _module in GROUPS.items():
+    app.add_typer(import_module(_module).app, name=_name)
+for _name, _module in COMMANDS.items():
+    app.command(_name)(getattr(import_module(_module), _name))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,134 @@
+"""``potok doctor``: what is configured, what answers, what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx
+from pydantic import SecretStr
+from rich.table import Table
+
+from deployments import databases, pidfiles
+from deployments.settings import Settings, variable_of
+from lib.errors import PotokError
+
+OK, MISSING, BROKEN, OFF = "ok", "missing", "broken", "off"
+COLOURS = {OK: "green", MISSING: "yellow", BROKEN: "red", OFF: "dim"}
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        state: ``ok``; ``missing``: not configured; ``broken``: configured and does not work;
+            ``off``: not running, which is no fault.
+        words: for people; never a secret.
+    """
+
+    name: str
+    state: str
+    words: str
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything at once."""
+    up = pidfiles.HomeLock(pidfiles.run_dir(settings.home)).owner() is not None
+    stack = Finding("stack", OK, "running") if up else Finding("stack", OFF, "`potok up` starts it")
+    looks: list[Awaitable[Finding]] = [
+        _database(settings, up),
+        _door("Prefect", f"{settings.prefect_api_url}/health", up, settings.uses_embedded_prefect),
+        _door("gateway", f"{settings.gateway_url}/readyz", up, True),
+    ]
+    if settings.is_sandbox:
+        looks.append(_door("sandbox", f"{settings.sandbox_url}/healthz", up, True))
+    else:
+        looks += [_telegram(settings), _bitrix(settings), _llm(settings)]
+    return [stack, *await asyncio.gather(*looks), *_secrets(settings)]
+
+
+async def _database(settings: Settings, up: bool) -> Finding:
+    if settings.uses_embedded_postgres and not up:
+        return Finding("database", OFF, "embedded, starts with the stack")
+    try:
+        await asyncio.to_thread(databases.check_answers, settings.database_url)
+    except PotokError as exc:
+        return Finding("database", BROKEN, str(exc))
+    whose = "embedded" if settings.uses_embedded_postgres else "given by DATABASE_URL"
+    return Finding("database", OK, whose)
+
+
+async def _door(name: str, url: str, up: bool, ours: bool) -> Finding:
+    if ours and not up:
+        return Finding(name, OFF, "starts with the stack")
+    return await _ask(name, lambda client: client.get(url), url)
+
+
+async def _telegram(settings: Settings) -> Finding:
+    token = settings.telegram_bot_token
+    if token is None:
+        return Finding("Telegram", MISSING, "TELEGRAM_BOT_TOKEN: @BotFather gives one")
+    url = f"{settings.telegram_api_base}/bot{token.get_secret_value()}/getMe"
+    return await _ask("Telegram", lambda client: client.get(url), settings.telegram_api_base)
+
+
+async def _bitrix(settings: Settings) -> Finding:
+    webhook = settings.bitrix24_webhook_url
+    if webhook is None:
+        return Finding("Bitrix24", MISSING, "BITRIX24_WEBHOOK_URL: an incoming webhook (crm)")
+    url = webhook.get_secret_value()
+    shown = url.split("/rest/")[0]
+    return await _ask("Bitrix24", lambda client: client.post(f"{url}profile.json"), shown)
+
+
+async def _llm(settings: Settings) -> Finding:
+    url, key = settings.llm_base_url, settings.llm_api_key
+    if url is None:
+        return Finding("LLM", MISSING, "LLM_BASE_URL: without it rules alone read the messages")
+    if settings.llm_model is None:
+        return Finding("LLM", BROKEN, "LLM_MODEL is not set")
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    return await _ask("LLM", lambda client: client.get(f"{url}/models", headers=headers), url)
+
+
+async def _ask(
+    name: str, request: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]], shown: str
+) -> Finding:
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+            status = (await request(client)).status_code
+    except httpx.HTTPError as exc:
+        return Finding(name, BROKEN, f"{shown} does not answer ({type(exc).__name__})")
+    if status in (401, 403):
+        return Finding(name, BROKEN, f"{shown} refuses the credentials (HTTP {status})")
+    if status >= 400:
+        return Finding(name, BROKEN, f"{shown} answers HTTP {status}")
+    return Finding(name, OK, shown)
+
+
+def _secrets(settings: Settings) -> list[Finding]:
+    found = []
+    for field in ("telegram_webhook_secret", "forwarder_secret", "prefect_api_auth_string"):
+        value: SecretStr | None = getattr(settings, field)
+        if value is not None:
+            found.append(Finding(variable_of(field), OK, masked(value)))
+        elif field != "prefect_api_auth_string":
+            found.append(Finding(variable_of(field), MISSING, "its hook refuses every delivery"))
+    return found
+
+
+def masked(secret: SecretStr) -> str:
+    """A secret as it may be shown: that it is there, and how long it is."""
+    return f"set, {len(secret.get_secret_value())} characters"
+
+
+def table(findings: list[Finding]) -> Table:
+    """The findings for people."""
+    shown = Table(box=None, pad_edge=False, show_header=False)
+    for finding in findings:
+        state = f"[{COLOURS[finding.state]}]{finding.state}[/]"
+        shown.add_row(finding.name, state, finding.words)
+    return shown

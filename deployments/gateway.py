@@ -1,0 +1,81 @@
+"""The gateway's process: ``python -m deployments.gateway``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import uvicorn
+import uvloop
+
+from deployments.settings import Settings
+from lib.clients.prefect_api import PrefectApi
+from lib.errors import PotokError
+from lib.gateway.app import create_app
+from lib.gateway.dispatcher import Dispatcher
+from lib.gateway.hooks import LEADS, DoorKeys
+from lib.store.engine import Database
+from lib.store.inbox import Inbox
+
+log = logging.getLogger("potok.gateway")
+
+KEYS_REFRESH_S = 15.0
+
+
+async def serve(settings: Settings) -> None:
+    """Answer until SIGTERM or SIGINT."""
+    database = Database(settings.database_url, pool_size=8)
+    auth = settings.prefect_api_auth_string
+    prefect = PrefectApi(settings.prefect_api_url, auth.get_secret_value() if auth else None)
+    keys = keys_from(settings)
+    dispatcher = Dispatcher(database, prefect, [LEADS])
+    checks = {"database": database.check, "prefect": prefect.check}
+    app = create_app(Inbox(database), keys, dispatcher, checks)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=75,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    refreshing = asyncio.create_task(_refresh(keys, prefect))
+    try:
+        await uvicorn.Server(config).serve()
+    finally:
+        refreshing.cancel()
+        await prefect.close()
+        await database.close()
+
+
+def keys_from(settings: Settings) -> DoorKeys:
+    """The doors' secrets as the environment has them: what holds until the blocks are read."""
+    keys = DoorKeys()
+    if settings.telegram_webhook_secret is not None:
+        secret = settings.telegram_webhook_secret.get_secret_value()
+        keys.bots[settings.telegram_bot_name] = secret
+    if settings.forwarder_secret is not None:
+        keys.forwarder = (settings.forwarder_secret.get_secret_value(),)
+    return keys
+
+
+async def _refresh(keys: DoorKeys, prefect: PrefectApi) -> None:
+    """Follow the credential blocks; with Prefect away the doors keep the keys they have."""
+    while True:
+        try:
+            bots = await prefect.block_values("potok-telegram")
+            forwarders = await prefect.block_values("potok-forwarder")
+        except PotokError as exc:
+            log.warning("keys.not_refreshed reason=%s", exc)
+        else:
+            keys.bots |= {name: values["webhook_secret"] for name, values in bots.items()}
+            secrets = [v.get(k) for v in forwarders.values() for k in ("secret", "old_secret")]
+            keys.forwarder = tuple(filter(None, secrets)) or keys.forwarder
+        await asyncio.sleep(KEYS_REFRESH_S)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    uvloop.run(serve(Settings()))

@@ -1,0 +1,85 @@
+"""The programs of the stack: one function each, so that a program is changed in one place."""
+
+from __future__ import annotations
+
+import sys
+
+from deployments.program import Program, http_ready
+from deployments.settings import LOOPBACK, ROOT, Settings
+
+
+def _python(*words: str) -> list[str]:
+    return [sys.executable, "-m", *words]
+
+
+def prefect_server(settings: Settings) -> Program:
+    """Prefect's API, UI and services."""
+    return Program(
+        name="prefect",
+        argv=_python(
+            "prefect", "server", "start", "--host", LOOPBACK, "--port", str(settings.prefect_port)
+        ),
+        env=settings.server_env(),
+        cwd=ROOT,
+        ready=http_ready(f"{settings.prefect_api_url}/health"),
+        ready_within_s=120.0,
+        port=settings.prefect_port,
+    )
+
+
+def sandbox(settings: Settings) -> Program:
+    """The stand-ins for the vendors."""
+    return Program(
+        name="sandbox",
+        argv=_python("deployments.sandbox", "--port", str(settings.sandbox_port)),
+        env=settings.child_env(),
+        cwd=ROOT,
+        ready=http_ready(f"{settings.sandbox_url}/healthz"),
+        port=settings.sandbox_port,
+    )
+
+
+def gateway(settings: Settings) -> Program:
+    """The web doors and the dispatcher."""
+    return Program(
+        name="gateway",
+        argv=_python("deployments.gateway"),
+        env=settings.child_env(),
+        cwd=ROOT,
+        ready=http_ready(f"{settings.gateway_url}/healthz"),
+        port=settings.port,
+    )
+
+
+def worker(settings: Settings) -> Program:
+    """The warm worker; it says that it is ready when its spare processes stand."""
+    return Program(
+        name="worker",
+        argv=_python("deployments.worker"),
+        env=settings.child_env(),
+        cwd=ROOT,
+        says_ready=True,
+        grace_s=settings.stop_grace_s + 5,
+    )
+
+
+def schema(settings: Settings) -> Program:
+    """The one-shot that makes our database's schema the newest."""
+    return Program(
+        name="schema",
+        argv=_python("deployments.schema"),
+        env=settings.child_env(),
+        cwd=ROOT,
+        ready_within_s=180.0,
+    )
+
+
+def provision(settings: Settings) -> Program:
+    """The one-shot that makes pools, limits, blocks and deployments on the Prefect server."""
+    return Program(
+        name="provision",
+        argv=_python("deployments.provision"),
+        env=settings.child_env(),
+        cwd=ROOT,
+        ready_within_s=180.0,
+    )

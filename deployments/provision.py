@@ -1,0 +1,158 @@
+"""What a Prefect server must have: pools, limits, block types, blocks, deployments.
+
+``python -m deployments.provision``; safe to repeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from prefect import get_client
+from prefect.blocks.core import Block
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import (
+    GlobalConcurrencyLimitCreate,
+    GlobalConcurrencyLimitUpdate,
+    WorkPoolCreate,
+)
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from pydantic import SecretStr
+
+from blocks.bitrix import BitrixPortal
+from blocks.llm import LanguageModel
+from blocks.storage import Store
+from blocks.telegram import Forwarder, TelegramBot
+from deployments.settings import ROOT, Settings
+from deployments.warm import WarmWorker
+from deployments.worker import POOL
+from lib.errors import Unavailable
+
+BLOCK_TYPES: tuple[type[Block], ...] = (Store, TelegramBot, Forwarder, BitrixPortal, LanguageModel)
+BITRIX_LIMIT = "bitrix24-main"
+
+
+async def provision(settings: Settings) -> None:
+    """Bring the server to what this checkout says."""
+    async with get_client() as client:
+        await _ensure_pool(client)
+        await _ensure_limit(client, settings.bitrix24_limit)
+    for kind in BLOCK_TYPES:
+        await kind.register_type_and_schema()
+    await write_blocks(settings)
+    await asyncio.to_thread(deploy_all)
+
+
+async def write_blocks(settings: Settings) -> list[str]:
+    """Write a credential block for everything that the environment configures.
+
+    Returns:
+        The documents written, as ``type/name``.
+    """
+    written = []
+    for name, block in blocks_from(settings):
+        await block.asave(name, overwrite=True)
+        written.append(f"{block.get_block_type_slug()}/{name}")
+    return written
+
+
+def blocks_from(settings: Settings) -> list[tuple[str, Block]]:
+    """The block documents that the environment describes; what it does not name is left alone."""
+    blocks: list[tuple[str, Block]] = [("main", Store(dsn=SecretStr(settings.database_url)))]
+    if settings.telegram_bot_token and settings.telegram_webhook_secret:
+        bot = TelegramBot(
+            token=settings.telegram_bot_token,
+            api_base=settings.telegram_api_base,
+            webhook_secret=settings.telegram_webhook_secret,
+            alert_chat_id=settings.telegram_alert_chat,
+        )
+        blocks.append((settings.telegram_bot_name, bot))
+    if settings.forwarder_secret:
+        blocks.append(("main", Forwarder(secret=settings.forwarder_secret)))
+    if settings.bitrix24_webhook_url:
+        is_limited = settings.bitrix24_limit != "off"
+        portal = BitrixPortal(
+            webhook_url=settings.bitrix24_webhook_url,
+            limit_name=BITRIX_LIMIT if is_limited else None,
+        )
+        blocks.append(("main", portal))
+    if settings.llm_base_url and settings.llm_api_key and settings.llm_model:
+        model = LanguageModel(
+            base_url=settings.llm_base_url,
+            api_key=settings.llm_api_key,
+            model=settings.llm_model,
+            timeout_s=settings.llm_timeout_s,
+        )
+        blocks.append(("main", model))
+    return blocks
+
+
+async def _ensure_pool(client: PrefectClient) -> None:
+    pool = WorkPoolCreate(
+        name=POOL,
+        type=WarmWorker.type,
+        description="Runs at once, in processes that stand ready.",
+        base_job_template=WarmWorker.get_default_base_job_template(),
+    )
+    try:
+        await client.create_work_pool(pool)
+    except ObjectAlreadyExists:
+        return
+
+
+async def _ensure_limit(client: PrefectClient, limit: str) -> None:
+    """Bitrix24's leaky bucket, shared by every process: ``50/2`` is 50 at once, 2 more a second."""
+    if limit == "off":
+        return
+    burst, per_s = limit.split("/")
+    try:
+        await client.update_global_concurrency_limit(
+            BITRIX_LIMIT,
+            GlobalConcurrencyLimitUpdate(limit=int(burst), slot_decay_per_second=float(per_s)),
+        )
+    except ObjectNotFound:
+        await client.create_global_concurrency_limit(
+            GlobalConcurrencyLimitCreate(
+                name=BITRIX_LIMIT, limit=int(burst), slot_decay_per_second=float(per_s)
+            )
+        )
+
+
+def deploy_all() -> None:
+    """Deploy everything that ``prefect.yaml`` names, the way a person would.
+
+    Raises:
+        Unavailable: Prefect refused; its own words are in the message.
+    """
+    prefect = Path(sys.executable).with_name("prefect")
+    done = subprocess.run(
+        [str(prefect), "--no-prompt", "deploy", "--all"],
+        cwd=ROOT,
+        env=os.environ | {"POTOK_VERSION": version()},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Unavailable(f"prefect deploy --all failed: {(done.stderr or done.stdout)[-2000:]}")
+
+
+def version() -> str:
+    """The commit that is deployed, ``-dirty`` with changes; ``unknown`` outside a checkout."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    return described.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    asyncio.run(provision(Settings()))

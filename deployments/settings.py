@@ -1,0 +1,241 @@
+"""The environment, read once and typed: what runs where, and with whose credentials.
+
+Without vendor credentials, or with ``POTOK_SANDBOX=true``, every vendor's address is the
+sandbox's. A value that is set but empty counts as not set, so a copied ``.env.example`` is valid.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deployments import child_env, sandbox_access
+from lib.errors import Rejected, Unavailable
+
+ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = "127.0.0.1"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _without_slash(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("should be an address that starts with http:// or https://")
+    return url.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_without_slash)]
+
+
+class Settings(BaseSettings):
+    """Everything the environment says; made as ``Settings(POTOK_PORT=8001)``, by variable."""
+
+    model_config = SettingsConfigDict(
+        env_file=ROOT / ".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        # By variable only: a field named `home` must never be filled from HOME.
+        alias_generator=str.upper,
+    )
+
+    home: Path = Field(default=Path(".potok"), validation_alias="POTOK_HOME")
+    host: str = Field(default=LOOPBACK, validation_alias="POTOK_HOST")
+    port: Port = Field(default=8000, validation_alias="POTOK_PORT")
+    sandbox_port: Port = Field(default=8090, validation_alias="POTOK_SANDBOX_PORT")
+    prefect_port: Port = Field(default=4200, validation_alias="POTOK_PREFECT_PORT")
+    pg_port: Port = Field(default=5440, validation_alias="POTOK_PG_PORT")
+    sandbox: bool | None = Field(default=None, validation_alias="POTOK_SANDBOX")
+    spares: int = Field(default=2, ge=1, le=16, validation_alias="POTOK_SPARES")
+    stop_grace_s: float = Field(default=10.0, ge=0, le=600, validation_alias="POTOK_STOP_GRACE_S")
+
+    given_database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    given_prefect_api_url: Address | None = Field(default=None, validation_alias="PREFECT_API_URL")
+    prefect_api_auth_string: SecretStr | None = None
+
+    telegram_bot_name: str = Field(default="main", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    telegram_bot_token: SecretStr | None = None
+    telegram_api_base: Address = "https://api.telegram.org"
+    telegram_webhook_secret: SecretStr | None = None
+    telegram_webhook_url: Address | None = None
+    telegram_alert_chat: int | None = None
+    forwarder_secret: SecretStr | None = None
+    bitrix24_webhook_url: SecretStr | None = None
+    bitrix24_limit: str = Field(default="50/2", pattern=r"^(off|[1-9]\d*/\d+(\.\d+)?)$")
+    llm_base_url: Address | None = None
+    llm_api_key: SecretStr | None = None
+    llm_model: str | None = None
+    llm_timeout_s: float = Field(default=15.0, gt=0, le=600)
+
+    @field_validator("home")
+    @classmethod
+    def _from_the_root(cls, home: Path) -> Path:
+        return (ROOT / home.expanduser()).resolve()
+
+    @field_validator("given_database_url")
+    @classmethod
+    def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        scheme, _, rest = url.get_secret_value().partition("://")
+        if scheme not in ("postgresql", "postgres", "postgresql+psycopg") or not rest:
+            raise ValueError("should be postgresql://user:password@host:port/database")
+        if not urlsplit(f"//{rest}").path.strip("/"):
+            raise ValueError(
+                "should name a database: postgresql://user:password@host:port/database"
+            )
+        return SecretStr(f"postgresql://{rest}")
+
+    @field_validator("bitrix24_webhook_url")
+    @classmethod
+    def _webhook(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        parts = urlsplit(url.get_secret_value())
+        if parts.scheme not in ("http", "https") or "/rest/" not in parts.path:
+            raise ValueError("should be https://<portal>/rest/<user id>/<code>/")
+        return SecretStr(url.get_secret_value().rstrip("/") + "/")
+
+    @model_validator(mode="after")
+    def _sandbox_stands_in(self) -> Settings:
+        credentials = (self.telegram_bot_token, self.bitrix24_webhook_url, self.llm_base_url)
+        if self.sandbox is None:
+            self.sandbox = not any((*credentials, self.forwarder_secret))
+        if self.sandbox:
+            vendors = sandbox_access.vendors(
+                f"http://{LOOPBACK}:{self.sandbox_port}", self.gateway_url, self.telegram_bot_name
+            )
+            for field, value in vendors.items():
+                setattr(self, field, value)
+        return self
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the sandbox stands in for every vendor."""
+        return bool(self.sandbox)
+
+    @property
+    def gateway_url(self) -> str:
+        """The gateway's address on this machine, without a slash at its end."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        """The sandbox's address; its vendors are ``/telegram``, ``/bitrix`` and ``/llm``."""
+        return f"http://{LOOPBACK}:{self.sandbox_port}"
+
+    @property
+    def uses_embedded_postgres(self) -> bool:
+        """Whether this stack runs its own PostgreSQL."""
+        return self.given_database_url is None
+
+    @property
+    def uses_embedded_prefect(self) -> bool:
+        """Whether this stack runs its own Prefect server."""
+        return self.given_prefect_api_url is None
+
+    @property
+    def prefect_api_url(self) -> str:
+        """Prefect's API, for example ``http://127.0.0.1:4200/api``."""
+        return self.given_prefect_api_url or f"http://{LOOPBACK}:{self.prefect_port}/api"
+
+    @property
+    def prefect_ui_url(self) -> str:
+        """Prefect's UI."""
+        return self.prefect_api_url.removesuffix("/api")
+
+    @property
+    def pg_password_path(self) -> Path:
+        """The file with the embedded server's password."""
+        return self.home / "postgres.password"
+
+    @property
+    def database_url(self) -> str:
+        """The address of our database, with its password: a secret.
+
+        Raises:
+            Unavailable: the embedded server was never started, so it has no password yet.
+        """
+        if self.given_database_url is not None:
+            return self.given_database_url.get_secret_value()
+        try:
+            password = self.pg_password_path.read_text().strip()
+        except FileNotFoundError:
+            raise Unavailable("there is no database yet: run `potok up` first") from None
+        return f"postgresql://potok:{password}@{LOOPBACK}:{self.pg_port}/potok"
+
+    @property
+    def prefect_database_url(self) -> str:
+        """The address of Prefect's database on the same server, for asyncpg: a secret."""
+        parts = urlsplit(self.database_url)
+        query = parts.query.replace("sslmode=", "ssl=")
+        url = urlunsplit(("postgresql", parts.netloc, "/prefect", query, ""))
+        return url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+    @property
+    def bitrix_limit(self) -> tuple[int, float] | None:
+        """The portal's leaky bucket: requests it holds, requests a second; ``None``: no limit."""
+        if self.bitrix24_limit == "off":
+            return None
+        slots, _, per_s = self.bitrix24_limit.partition("/")
+        return int(slots), float(per_s)
+
+    def child_env(self) -> dict[str, str]:
+        """The environment of a process of the stack: this one's, made complete and certain.
+
+        A child that reads ``Settings()`` sees the same addresses and credentials as we do.
+        """
+        return child_env.environment(self)
+
+    def server_env(self) -> dict[str, str]:
+        """The environment of the Prefect server: ``child_env`` and its database."""
+        return child_env.server_environment(self)
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of this environment and ``.env``.
+
+    Args:
+        given: variables that count instead of the environment's: ``POTOK_PORT=8001``.
+
+    Raises:
+        Rejected: a variable is wrong; one line names it and says what it should be.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as exc:
+        raise Rejected("; ".join(_advice(error) for error in exc.errors())) from None
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a field of ``Settings``."""
+    return str(Settings.model_fields[field].validation_alias)
+
+
+SHOULD_BE = {
+    "PORT": "a port, 1 to 65535",
+    "POTOK_SANDBOX": "true or false",
+    "POTOK_SPARES": "a number of processes, 1 to 16",
+    "POTOK_STOP_GRACE_S": "seconds, 0 to 600",
+    "TELEGRAM_BOT_NAME": "letters, digits, - and _, at most 64",
+    "BITRIX24_LIMIT": "requests/requests a second such as 50/2, or off",
+    "LLM_TIMEOUT_S": "seconds, more than 0 and at most 600",
+}
+
+
+def _advice(error: Any) -> str:
+    variable = str(error["loc"][0])
+    wanted = SHOULD_BE.get("PORT" if variable.endswith("_PORT") else variable)
+    if wanted:
+        return f"{variable} should be {wanted}, and it is {error['input']!r}"
+    return f"{variable} {error['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,101 @@
+"""A spare process: everything imported and connected, waiting for flow runs.
+
+It is forked from a template process that has imported this module, so the imports below are paid
+once and their pages are shared. It runs one flow run at a time. After one that ended well it
+waits for another, up to a number; after any other it ends, as does one that left tasks behind.
+Its pipe is its life line: when the worker dies, a waiting spare ends, and a running one finishes
+its run first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import os
+import sys
+from multiprocessing.connection import Connection
+from typing import Any, cast
+
+import graphviz  # noqa: F401 — what a first task call would import
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import AsyncClientContext
+from prefect.engine import handle_engine_signals
+from prefect.events.worker import EventsWorker
+from prefect.flow_engine import run_flow
+from prefect.flows import Flow
+from prefect.logging.handlers import APILogWorker
+
+from deployments.lean_engine import slim
+from deployments.order import Order
+from lib.domain.names import load_names
+
+
+def flow_from(entrypoint: str) -> Flow[Any, Any]:
+    """The flow object at a module path.
+
+    Raises:
+        ImportError: the module cannot be imported or has no such flow.
+    """
+    module, _, name = entrypoint.replace(":", ".").rpartition(".")
+    flow = getattr(importlib.import_module(module), name, None)
+    if not isinstance(flow, Flow):
+        raise ImportError(f"{entrypoint} is not a flow; deploy with a module path")
+    return flow
+
+
+async def _order(connection: Connection) -> Order | None:
+    """The next order, or None when the worker is gone."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(connection.fileno(), readable.set)
+    await readable.wait()
+    loop.remove_reader(connection.fileno())
+    try:
+        return cast(Order, connection.recv())
+    except (EOFError, ConnectionResetError):
+        return None
+
+
+async def _run(order: Order) -> None:
+    """Run one flow run; every end but a good one is an exception or SystemExit."""
+    before = dict(os.environ)
+    os.environ.update(order.env)
+    flow_run = FlowRun.model_validate_json(order.flow_run)
+    with handle_engine_signals(flow_run.id):
+        result = run_flow(flow_from(order.entrypoint), flow_run=flow_run)
+        if asyncio.iscoroutine(result):
+            await result
+    os.environ.clear()
+    os.environ.update(before)
+
+
+async def _serve(connection: Connection, runs: int) -> None:
+    async with AsyncClientContext.get_or_create() as context:
+        await context.client.hello()  # opens the connection and loads what a first request loads
+        EventsWorker.instance()
+        APILogWorker.instance()
+        own = asyncio.all_tasks()
+        for left in reversed(range(runs)):
+            connection.send("ready")
+            order = await _order(connection)
+            if order is None:
+                return
+            await _run(order)
+            if not left or asyncio.all_tasks() - own:
+                return
+            gc.collect()
+
+
+def main(connection: Connection, runs: int) -> None:
+    """Get ready, say so, and run flow runs one after the other, at most ``runs``."""
+    sys.argv = ["potok-spare"]
+    asyncio.run(_serve(connection, runs))
+
+
+slim()
+load_names()
+for _module in filter(None, os.environ.get("POTOK_PRELOAD", "").split(",")):
+    importlib.import_module(_module)
+gc.collect()
+gc.freeze()  # the collector must not touch, and so copy, the pages that all spares share

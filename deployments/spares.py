@@ -1,0 +1,177 @@
+"""A pool of spare processes, forked ahead from a template that has imported everything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+
+from deployments.order import Order
+
+log = logging.getLogger(__name__)
+
+READY_TIMEOUT_S = 60.0  # the first spare waits for the template's imports
+
+
+class SpareProcess:
+    """A process that runs one flow run at a time.
+
+    Attributes:
+        pid: its process id.
+        ended: its exit status once it has ended, negative for a signal.
+    """
+
+    def __init__(self, process: ForkServerProcess, connection: Connection) -> None:
+        assert process.pid is not None
+        self.pid = process.pid
+        self._process = process
+        self._connection = connection
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[int] = self._loop.create_future()
+        self._loop.add_reader(connection.fileno(), self._hear)
+        self._loop.add_reader(process.sentinel, self._end)
+
+    async def ready(self) -> bool:
+        """Wait until it can take an order; False when it has ended instead."""
+        await self._news.wait()
+        return not self.ended.done()
+
+    def give(self, order: Order) -> None:
+        """Hand over a flow run; ``ready`` tells when it is done.
+
+        Raises:
+            OSError: the process has just died.
+        """
+        self._news.clear()
+        self._connection.send(order)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, unless the process has ended."""
+        if not self.ended.done():
+            os.kill(self.pid, number)
+
+    def close(self) -> None:
+        """Cut its life line: it ends when it is idle."""
+        self._loop.remove_reader(self._connection.fileno())
+        self._connection.close()
+
+    def _hear(self) -> None:
+        try:
+            self._connection.recv()
+            self._news.set()
+        except (EOFError, ConnectionResetError):
+            self._loop.remove_reader(self._connection.fileno())
+
+    def _end(self) -> None:
+        self._loop.remove_reader(self._process.sentinel)
+        self._process.join()
+        if not self.ended.done():
+            self.ended.set_result(self._process.exitcode or 0)
+        self._news.set()
+
+
+@dataclass(frozen=True, slots=True)
+class SpareLimits:
+    """How many processes stand ready, and how many flow runs each may run in its life."""
+
+    ready: int = 2
+    runs: int = 50
+
+
+class SparePool:
+    """Keeps processes ready; one that ended its run well takes another, any other is replaced.
+
+    At rest ``ready`` processes wait. While all of them run, one more is made, so that a run
+    never waits for a fork. The one used last is used first: its caches are warm.
+
+    Args:
+        limits: how many, and for how long.
+        preload: modules that the template imports besides its own.
+    """
+
+    def __init__(self, limits: SpareLimits, preload: tuple[str, ...] = ()) -> None:
+        os.environ["POTOK_PRELOAD"] = ",".join(preload)
+        self._limits = limits
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["deployments.spare"])
+        self._idle: list[SpareProcess] = []
+        self._busy: set[SpareProcess] = set()
+        self._changed = asyncio.Condition()
+        self.is_ready = asyncio.Event()
+
+    async def keep_full(self) -> None:
+        """Make processes until cancelled; one that fails to get ready is made again."""
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(self._is_short)
+            try:
+                await self._put(await self._make())
+                self.is_ready.set()
+            except (OSError, TimeoutError) as exc:
+                log.error("spare.failed reason=%s", exc)
+                await asyncio.sleep(1)
+
+    async def hand_over(self, order: Order) -> SpareProcess:
+        """Give a run to a process; waits until one is ready."""
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._idle)
+                spare = self._idle.pop()
+                self._busy.add(spare)
+                self._changed.notify_all()
+            try:
+                spare.give(order)
+            except OSError as exc:  # it died while it waited
+                log.error("spare.lost pid=%s reason=%s", spare.pid, exc)
+                await self.release(spare, is_ready=False)
+            else:
+                return spare
+
+    async def release(self, spare: SpareProcess, *, is_ready: bool) -> None:
+        """A process is done with its run: it waits again, or, not ready, is gone."""
+        self._busy.discard(spare)
+        if is_ready and len(self._idle) < self._limits.ready:
+            await self._put(spare)
+            return
+        if is_ready:
+            spare.close()
+        async with self._changed:
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let the waiting processes end."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _is_short(self) -> bool:
+        self._idle = [spare for spare in self._idle if not spare.ended.done()]
+        return not self._idle or len(self._idle) + len(self._busy) < self._limits.ready
+
+    async def _put(self, spare: SpareProcess) -> None:
+        async with self._changed:
+            self._idle.append(spare)
+            self._changed.notify_all()
+
+    async def _make(self) -> SpareProcess:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=run_spare, args=(theirs, self._limits.runs))
+        await asyncio.to_thread(process.start)
+        theirs.close()
+        spare = SpareProcess(process, ours)
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            if not await spare.ready():
+                raise OSError(f"it ended with status {spare.ended.result()}")
+        return spare
+
+
+def run_spare(connection: Connection, runs: int) -> None:
+    """A process's life; its imports are the template's, so they cost nothing here."""
+    from deployments.spare import main
+
+    main(connection, runs)

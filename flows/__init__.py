@@ -1,0 +1,1 @@
+"""The map: one file is one flow."""

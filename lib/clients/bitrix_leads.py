@@ -1,0 +1,273 @@
+"""Leads in Bitrix24: looking up what is there, and writing what is not, fifty commands a request.
+
+Source: crm.item.*, crm.duplicate.findbycomm, crm.timeline.comment.* of b24restdocs, 2026-08.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from lib.clients.bitrix import BATCH_LENGTH, Bitrix, Command, EntityType, by_key
+from lib.domain.lead_texts import comment_text, lead_comment, lead_title
+from lib.domain.leads import LeadState
+from lib.domain.placement import Filing, Known, Placement, is_behind
+from lib.errors import PotokError
+
+T = TypeVar("T")
+
+ORIGINATOR = "potok"
+ORIGINS_A_COMMAND = 25  # a page has 50 rows, and the portal may hold an origin twice
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of one lead: its id in the CRM, and the words that are there now; or the error.
+
+    ``error`` may stand beside ``crm_id``: the lead is there and a comment is not.
+    """
+
+    crm_id: int | None = None
+    commented: tuple[str, ...] = ()
+    error: PotokError | None = None
+
+
+class BitrixLeads:
+    """Leads of one portal.
+
+    Args:
+        bitrix: the connection.
+        source_id: SOURCE_ID of new leads, as in the portal's list of sources.
+        assigned_by_id: who is responsible for new leads; None: the portal decides.
+    """
+
+    def __init__(
+        self, bitrix: Bitrix, source_id: str = "WEB", assigned_by_id: int | None = None
+    ) -> None:
+        self._bitrix = bitrix
+        self._fixed: dict[str, Any] = {"originatorId": ORIGINATOR, "sourceId": source_id}
+        if assigned_by_id is not None:
+            self._fixed["assignedById"] = assigned_by_id
+
+    async def find(self, filings: Sequence[Filing]) -> dict[str, Known | PotokError]:
+        """What the portal has on each of these leads, by origin.
+
+        Raises:
+            PotokError: a whole request failed.
+        """
+        new = [f for f in filings if f.lead.crm_id is None]
+        commands = [*_own_commands(filings), *(c for f in new for c in _contact_commands(f.lead))]
+        commands += [c for f in filings for c in _timeline_commands(f)]
+        results, errors = await self._read(commands)
+        own = _own_items(results)
+        open_ids = await self._open_ids({i for key in results for i in _ids(results[key], "LEAD")})
+        found: dict[str, Known | PotokError] = {}
+        for filing in filings:
+            lead = filing.lead
+            failed = [e for key, e in errors.items() if key.endswith(f"|{lead.origin}")]
+            found[lead.origin] = failed[0] if failed else _known(filing, results, own, open_ids)
+        lookup_failed = [e for key, e in errors.items() if key.startswith("origins|")]
+        if lookup_failed:  # without it an add could double any of them
+            return {f.lead.origin: lookup_failed[0] for f in filings}
+        return found
+
+    async def place(self, placements: Sequence[Placement]) -> dict[str, Placed]:
+        """Carry placements out, by origin; one that the portal refuses fails alone.
+
+        Raises:
+            AnswerLost: some of it may have happened: `find` before it is tried again.
+            PotokError: a whole request failed, and what was before it is done.
+        """
+        commands = [c for p in placements for c in self._commands(p)]
+        results, errors = {}, {}
+        for chunk in _chunks(commands, BATCH_LENGTH):
+            answer = await self._bitrix.batch(chunk, write=True)
+            results.update(answer.results)
+            errors.update(answer.errors)
+        return {p.filing.lead.origin: _placed(p, results, errors) for p in placements}
+
+    def _commands(self, placement: Placement) -> Iterator[Command]:
+        lead = placement.filing.lead
+        lead_type = int(EntityType.LEAD)
+        if placement.action == "add":
+            links = {"contactId": placement.contact_id, "companyId": placement.company_id}
+            fields = self._fixed | fields_from(lead) | {k: v for k, v in links.items() if v}
+            fields["comments"] = lead_comment(placement.filing.words)
+            params = {"entityTypeId": lead_type, "fields": fields | {"originId": lead.origin}}
+            yield Command(f"lead|{lead.origin}", "crm.item.add", params)
+        elif placement.action in ("update", "adopt"):
+            params = {
+                "entityTypeId": lead_type,
+                "id": placement.crm_id,
+                "fields": fields_from(lead, placement.contacts),
+            }
+            yield Command(f"lead|{lead.origin}", "crm.item.update", params)
+        for words in placement.comments:
+            note = {
+                "ENTITY_ID": placement.crm_id,
+                "ENTITY_TYPE": "lead",
+                "COMMENT": comment_text(words),
+            }
+            yield Command(f"words|{words.ref}", "crm.timeline.comment.add", {"fields": note})
+
+    async def _read(
+        self, commands: Sequence[Command]
+    ) -> tuple[dict[str, Any], dict[str, PotokError]]:
+        results: dict[str, Any] = {}
+        errors: dict[str, PotokError] = {}
+        for chunk in _chunks(commands, BATCH_LENGTH):
+            answer = await self._bitrix.batch(chunk, write=False)
+            results.update(answer.results)
+            errors.update(answer.errors)
+        return results, errors
+
+    async def _open_ids(self, lead_ids: set[int]) -> set[int]:
+        """Those of these leads that are still being worked on."""
+        commands = [
+            Command(
+                f"open|{number}",
+                "crm.item.list",
+                {
+                    "entityTypeId": int(EntityType.LEAD),
+                    "filter": {"@id": chunk},
+                    "select": ["id", "stageSemanticId"],
+                    "start": -1,
+                },
+            )
+            for number, chunk in enumerate(_chunks(sorted(lead_ids), BATCH_LENGTH))
+        ]
+        results, errors = await self._read(commands)
+        for error in errors.values():
+            raise error
+        items = [item for result in results.values() for item in _items(result)]
+        return {int(i["id"]) for i in items if i.get("stageSemanticId") not in ("S", "F")}
+
+
+def fields_from(lead: LeadState, contacts: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """A lead's fields as crm.item.* names them; what is not known is left out.
+
+    Args:
+        lead: the lead as it is here.
+        contacts: what the lead there has: a phone or e-mail that is given again is appended again.
+    """
+    fields: dict[str, Any] = {
+        "title": lead_title(lead),
+        "name": lead.name,
+        "companyTitle": lead.company,
+        "sourceDescription": lead.origin,
+        "opportunity": str(lead.amount) if lead.amount is not None else None,
+        "currencyId": lead.currency,
+        "isManualOpportunity": "Y" if lead.amount is not None else None,
+    }
+    fields["fm"] = [
+        {"typeId": kind, "valueType": "WORK", "value": value}
+        for kind, value in (("PHONE", lead.phone), ("EMAIL", lead.email))
+        if value and value not in contacts
+    ]
+    return {name: value for name, value in fields.items() if value}
+
+
+def _own_commands(filings: Sequence[Filing]) -> Iterator[Command]:
+    """Our leads there: of those that may be there, and of those whose fields are behind."""
+    leads = [f.lead for f in filings if f.lead.crm_id is None or is_behind(f.lead)]
+    origins = [lead.origin for lead in leads]
+    for number, chunk in enumerate(_chunks(origins, ORIGINS_A_COMMAND)):
+        params = {
+            "entityTypeId": int(EntityType.LEAD),
+            "filter": {"originatorId": ORIGINATOR, "@originId": chunk},
+            "select": ["id", "originId", "phone", "email"],
+            "order": {"id": "ASC"},
+            "start": -1,
+        }
+        yield Command(f"origins|{number}", "crm.item.list", params)
+
+
+def _contact_commands(lead: LeadState) -> Iterator[Command]:
+    for kind, value in (("PHONE", lead.phone), ("EMAIL", lead.email)):
+        if value:
+            params = {"type": kind, "values": [value]}
+            yield Command(f"{kind}|{lead.origin}", "crm.duplicate.findbycomm", params)
+
+
+def _timeline_commands(filing: Filing) -> Iterator[Command]:
+    if filing.lead.crm_id is not None and any(w.in_crm == "tried" for w in filing.words):
+        params = {
+            "filter": {"ENTITY_ID": filing.lead.crm_id, "ENTITY_TYPE": "lead"},
+            "order": {"ID": "DESC"},
+            "select": ["ID", "COMMENT"],
+        }
+        yield Command(f"timeline|{filing.lead.origin}", "crm.timeline.comment.list", params)
+
+
+def _known(
+    filing: Filing,
+    results: Mapping[str, Any],
+    own: Mapping[str, list[dict[str, Any]]],
+    open_ids: set[int],
+) -> Known:
+    origin = filing.lead.origin
+    matches = [results.get(f"{kind}|{origin}") for kind in ("PHONE", "EMAIL")]
+    leads = sorted({i for m in matches for i in _ids(m, "LEAD")} & open_ids)
+    contacts = [i for m in matches for i in _ids(m, "CONTACT")]
+    companies = [i for m in matches for i in _ids(m, "COMPANY")]
+    timeline = " ".join(
+        str(by_key(note).get("COMMENT"))
+        for note in by_key(results.get(f"timeline|{origin}")).values()
+    )
+    return Known(
+        own_ids=tuple(int(item["id"]) for item in own.get(origin, ())),
+        open_ids=tuple(leads),
+        contact_id=contacts[0] if contacts else None,
+        company_id=companies[0] if companies else None,
+        contacts=frozenset(
+            value
+            for item in own.get(origin, ())
+            for value in (item.get("phone"), item.get("email"))
+            if value
+        ),
+        commented=frozenset(w.ref for w in filing.words if f"[{w.ref}]" in timeline),
+    )
+
+
+def _placed(
+    placement: Placement, results: Mapping[str, Any], errors: Mapping[str, PotokError]
+) -> Placed:
+    key = f"lead|{placement.filing.lead.origin}"
+    if key in errors:
+        return Placed(error=errors[key])
+    crm_id = placement.crm_id
+    done = [w.ref for w in placement.comments if f"words|{w.ref}" in results]
+    if placement.action == "add":
+        crm_id = int(by_key(by_key(results[key]).get("item"))["id"])
+        done = [w.ref for w in placement.filing.words]
+    elif placement.action == "adopt":
+        done += [w.ref for w in placement.filing.words if w.in_crm == "tried"]
+    done += [w.ref for w in placement.filing.words if w not in placement.comments]
+    failed = [errors[f"words|{w.ref}"] for w in placement.comments if f"words|{w.ref}" in errors]
+    return Placed(crm_id, tuple(dict.fromkeys(done)), failed[0] if failed else None)
+
+
+def _own_items(results: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    own: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for key, result in results.items():
+        if key.startswith("origins|"):
+            for item in _items(result):
+                own[str(item["originId"])].append(item)
+    return own
+
+
+def _items(result: Any) -> list[dict[str, Any]]:
+    return [by_key(item) for item in by_key(by_key(result).get("items")).values()]
+
+
+def _ids(match: Any, kind: str) -> list[int]:
+    return [int(i) for i in by_key(by_key(match).get(kind)).values()]
+
+
+def _chunks(things: Sequence[T], size: int) -> Iterator[list[T]]:
+    left = iter(things)
+    while chunk := list(islice(left, size)):
+        yield chunk

@@ -1,0 +1,1 @@
+"""Pure rules: no network, clock, disk or environment."""

@@ -1,0 +1,20 @@
+"""Texts for people, in Russian."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def dead_letters_text(keys: Sequence[str], reason: str) -> str:
+    """What the person on duty is told when messages were given up."""
+    listed = "\n".join(f"• {key}" for key in keys[:10])
+    more = f"\n… и ещё {len(keys) - 10}" if len(keys) > 10 else ""
+    return (
+        f"⚠️ potok: сообщений не обработано — {len(keys)}. Причина: {reason}\n{listed}{more}\n"
+        "Посмотреть: potok inbox list --state dead\nВернуть в работу: potok inbox retry"
+    )
+
+
+def denied_text(what: str) -> str:
+    """What the person on duty is told when a vendor refuses our credentials."""
+    return f"⛔ potok: доступ отклонён — {what}\nПроверьте ключи: potok doctor"

@@ -1,0 +1,65 @@
+"""Reading a request's body within limits of size and time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+
+from lib.errors import Rejected
+
+MAX_BODY_BYTES = 1_000_000
+BODY_TIMEOUT_S = 10.0
+
+
+class TooLarge(Rejected):
+    """The body is larger than a door takes."""
+
+
+class TooSlow(Rejected):
+    """The body did not arrive in time."""
+
+
+async def read_body(request: Request, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The whole body.
+
+    Raises:
+        TooLarge: it is, or says it is, above the limit; the rest was not read.
+        TooSlow: it did not arrive within ``BODY_TIMEOUT_S``.
+        Rejected: the caller hung up.
+    """
+    too_large = TooLarge(f"the body is above {limit_bytes} bytes")
+    said = request.headers.get("content-length", "")
+    if said.isdigit() and int(said) > limit_bytes:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit_bytes:
+                    raise too_large
+                chunks.append(chunk)
+    except TimeoutError as exc:
+        raise TooSlow(f"the body took more than {BODY_TIMEOUT_S:.0f} s") from exc
+    except ClientDisconnect as exc:
+        raise Rejected("the caller hung up") from exc
+    return b"".join(chunks)
+
+
+def json_object_from(raw: bytes) -> dict[str, Any]:
+    """A body as a JSON object.
+
+    Raises:
+        Rejected: it is not JSON, or not an object.
+    """
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        raise Rejected(f"the body is not JSON: {exc}") from exc
+    if not isinstance(body, dict):
+        raise Rejected("the body is not a JSON object")
+    return body

@@ -1,0 +1,67 @@
+"""Is it alive, is it ready, and the figures of both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from lib.errors import PotokError
+from lib.gateway import metrics
+from lib.store.inbox import Inbox
+
+CHECK_TIMEOUT_S = 3.0
+
+Check = Callable[[], Awaitable[None]]
+
+
+async def _outcome(check: Check) -> str:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await check()
+    except PotokError as exc:
+        return str(exc)
+    except TimeoutError:
+        return f"no answer within {CHECK_TIMEOUT_S:.0f} s"
+    return "ok"
+
+
+def health_router(checks: Mapping[str, Check], inbox: Inbox) -> APIRouter:
+    """Health doors.
+
+    Args:
+        checks: by part; each returns when the part is well and raises a PotokError otherwise.
+        inbox: what ``/metrics`` counts.
+    """
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """This process answers: what a load balancer asks, for Prefect may be away meanwhile."""
+        return {"status": "ok"}
+
+    @router.get("/readyz")
+    async def readyz() -> JSONResponse:
+        """All that a message needs on its way is there; 503 names what is not."""
+        found = await asyncio.gather(*(_outcome(check) for check in checks.values()))
+        parts = dict(zip(checks, found, strict=True))
+        is_ready = all(state == "ok" for state in found)
+        body = {"status": "ready" if is_ready else "not ready", "parts": parts}
+        return JSONResponse(body, 200 if is_ready else 503)
+
+    @router.get("/metrics")
+    async def prometheus() -> Response:
+        """Prometheus' text format; the inbox's gauges are NaN while the database is away."""
+        try:
+            waiting, oldest_s = await inbox.waiting()
+            metrics.WAITING.set(waiting)
+            metrics.OLDEST_SECONDS.set(oldest_s)
+        except PotokError:
+            metrics.WAITING.set(float("nan"))
+            metrics.OLDEST_SECONDS.set(float("nan"))
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router

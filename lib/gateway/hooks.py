@@ -1,0 +1,139 @@
+"""The doors that messages come in by. A delivery is answered 200 only after it is committed."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from lib.domain.forwarder import message_from_forwarder
+from lib.domain.inbound import InboundMessage
+from lib.domain.telegram import message_from_update
+from lib.errors import BadSignature, PotokError, Rejected, Unavailable
+from lib.gateway import metrics
+from lib.gateway.body import TooLarge, TooSlow, json_object_from, read_body
+from lib.store.inbox import Inbox, NewDelivery
+
+log = logging.getLogger(__name__)
+
+LEADS = "leads/main"  # the deployment that reads messages
+
+Accept = Callable[[InboundMessage, bytes], Awaitable[bool]]
+
+
+class UnknownDoor(Rejected):
+    """There is no such bot."""
+
+
+@dataclass(slots=True)
+class DoorKeys:
+    """Who may knock. Filled by the composition root, and again when the blocks change.
+
+    Attributes:
+        bots: webhook secrets by bot name.
+        forwarder: Standard Webhooks secrets; two while one replaces the other.
+    """
+
+    bots: dict[str, str] = field(default_factory=dict, repr=False)
+    forwarder: tuple[str, ...] = field(default=(), repr=False)
+
+    def check_bot(self, bot: str, secret: str) -> None:
+        """Raise unless the bot exists and this is its secret."""
+        expected = self.bots.get(bot)
+        if expected is None:
+            raise UnknownDoor(f"no bot named {bot!r}; see `potok doctor`")
+        if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
+            raise BadSignature("X-Telegram-Bot-Api-Secret-Token is missing or wrong")
+
+    def check_forwarder(self, raw: bytes, headers: dict[str, str]) -> None:
+        """Raise unless one of our secrets signed this body, within five minutes of now."""
+        for secret in self.forwarder:
+            try:
+                Webhook(secret).verify(raw, headers, json_parse=False)
+            except (WebhookVerificationError, ValueError, OverflowError, OSError) as exc:
+                # The last three: a malformed signature, body or time, which the library lets out.
+                log.debug("forwarder.signature_refused kind=%s", type(exc).__name__)
+            else:
+                return
+        raise BadSignature("webhook-id, webhook-timestamp or webhook-signature is missing or wrong")
+
+
+def delivery_from(message: InboundMessage, raw: bytes) -> NewDelivery:
+    """A message as the inbox keeps it, with the body as it came."""
+    return NewDelivery(
+        key=message.event_id,
+        deployment=LEADS,
+        source=message.source,
+        lane=message.lane,
+        person=message.person,
+        message=message.model_dump(mode="json"),
+        raw=raw.decode("utf-8", "replace").replace("\x00", ""),
+    )
+
+
+def hooks_router(inbox: Inbox, keys: DoorKeys, wake: Callable[[], None]) -> APIRouter:
+    """The webhook doors over an inbox; ``wake`` is called after each new delivery."""
+    router = APIRouter(prefix="/hooks")
+
+    async def accept(message: InboundMessage | None, raw: bytes) -> dict[str, object]:
+        if message is None:
+            return {"ok": True, "result": "ignored"}
+        if not await inbox.accept(delivery_from(message, raw)):
+            return {"ok": True, "result": "duplicate"}
+        wake()
+        return {"ok": True, "result": "accepted"}
+
+    @router.post("/telegram/{bot}")
+    async def telegram(bot: str, request: Request) -> JSONResponse:
+        async def work() -> dict[str, object]:
+            keys.check_bot(bot, request.headers.get("x-telegram-bot-api-secret-token", ""))
+            raw = await read_body(request)
+            return await accept(message_from_update(bot, json_object_from(raw)), raw)
+
+        return await _answered("telegram", work)
+
+    @router.post("/forwarder")
+    async def forwarder(request: Request) -> JSONResponse:
+        async def work() -> dict[str, object]:
+            raw = await read_body(request)
+            keys.check_forwarder(raw, dict(request.headers))
+            return await accept(message_from_forwarder(json_object_from(raw)), raw)
+
+        return await _answered("forwarder", work)
+
+    return router
+
+
+async def _answered(door: str, work: Callable[[], Awaitable[dict[str, object]]]) -> JSONResponse:
+    """What a door's work gives, or its error as an answer; both are counted."""
+    started = time.perf_counter()
+    try:
+        body = await work()
+        status, result = 200, str(body["result"])
+    except PotokError as exc:
+        status, result = _status(exc), type(exc).__name__
+        body = {"ok": False, "error": result, "detail": str(exc)}
+        log.info("hook.refused door=%s status=%d reason=%s", door, status, result)
+    metrics.DELIVERIES.labels(door, result).inc()
+    metrics.ANSWER_SECONDS.labels(door).observe(time.perf_counter() - started)
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return JSONResponse(body, status, headers)
+
+
+def _status(error: PotokError) -> int:
+    """The HTTP status that says whose fault it is, and whether to come again."""
+    statuses: tuple[tuple[type[PotokError], int], ...] = (
+        (UnknownDoor, 404),
+        (BadSignature, 401),
+        (TooLarge, 413),
+        (TooSlow, 408),
+        (Rejected, 422),
+        (Unavailable, 503),
+    )
+    return next((status for kind, status in statuses if isinstance(error, kind)), 503)

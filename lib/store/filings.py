@@ -1,0 +1,85 @@
+"""What the CRM has of our leads, and what it still has to be given."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select, text, update
+from sqlmodel import col
+
+from lib.domain.leads import LeadState
+from lib.domain.placement import Filing, Placement, Words
+from lib.store.engine import Database
+from lib.store.leads import STATE_COLUMNS
+from lib.store.tables import Lead, LeadMessage
+
+_RECORD = text(
+    """
+    update leads l set crm_id = p.crm_id, crm_linked = l.crm_linked or p.linked,
+      crm_version = p.version, crm_at = coalesce(l.crm_at, clock_timestamp())
+    from unnest(cast(:ids as bigint[]), cast(:crm_ids as bigint[]), cast(:versions as int[]),
+      cast(:linked as bool[])) as p(id, crm_id, version, linked)
+    where l.id = p.id
+    """
+)
+
+
+class Filings:
+    """Leads on their way into the CRM."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, lead_ids: Sequence[int]) -> list[Filing]:
+        """These leads as they are now, each with the words that the CRM does not surely have."""
+        leads = select(*STATE_COLUMNS).where(col(Lead.id).in_(lead_ids)).order_by(col(Lead.id))
+        words = (
+            select(LeadMessage)
+            .where(col(LeadMessage.lead_id).in_(lead_ids), col(LeadMessage.in_crm) != "yes")
+            .order_by(col(LeadMessage.at), col(LeadMessage.ref))
+        )
+        by_lead: defaultdict[int, list[Words]] = defaultdict(list)
+        async with self._database.transaction() as connection:
+            states = (await connection.execute(leads)).all()
+            for row in await connection.execute(words):
+                by_lead[row.lead_id].append(Words(row.ref, row.at, row.text, row.in_crm))
+        return [
+            Filing(LeadState.model_validate(dict(row._mapping)), tuple(by_lead[row.id]))
+            for row in states
+        ]
+
+    async def mark_tried(self, placements: Sequence[Placement]) -> None:
+        """Note, before it is sent, what is about to be sent: a lost answer is looked up later."""
+        refs = [
+            words.ref
+            for placement in placements
+            for words in (
+                placement.filing.words if placement.action == "add" else placement.comments
+            )
+        ]
+        if refs:
+            async with self._database.transaction() as connection:
+                await connection.execute(
+                    update(LeadMessage).where(col(LeadMessage.ref).in_(refs)).values(in_crm="tried")
+                )
+
+    async def record(self, placements: Sequence[Placement], placed: Mapping[str, Any]) -> None:
+        """Note which lead is where, and which words are there."""
+        done = [(p, placed[p.filing.lead.origin]) for p in placements]
+        done = [(p, result) for p, result in done if result.crm_id is not None]
+        refs = [ref for _, result in done for ref in result.commented]
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                _RECORD,
+                {
+                    "ids": [p.filing.lead.id for p, _ in done],
+                    "crm_ids": [result.crm_id for _, result in done],
+                    "versions": [p.filing.lead.version for p, _ in done],
+                    "linked": [p.action == "link" for p, _ in done],
+                },
+            )
+            await connection.execute(
+                update(LeadMessage).where(col(LeadMessage.ref).in_(refs)).values(in_crm="yes")
+            )
