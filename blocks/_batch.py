@@ -95,10 +95,14 @@ class LeadBatch:
             await work(items)
         except Unavailable:
             raise
-        except Exception as exc:  # noqa: BLE001 — it is found below whose message it is
+        except Exception as exc:  # it is found below whose message it is
             log.warning("batch.one_by_one size=%d kind=%s", len(items), type(exc).__name__)
             for item in items:
-                await self.each(lambda one: work([one]), [item])
+                if any(item is one for one in self.going):  # not behind one that just failed
+                    await self.each(lambda one: work([one]), [item])
+                if isinstance(item.error, Unavailable):
+                    error, item.error = item.error, None
+                    raise error from exc
 
     async def each(
         self, work: Callable[[BatchItem], Awaitable[None]], items: Sequence[BatchItem]

@@ -7,6 +7,7 @@ from typing import TypeVar, overload
 
 from prefect.blocks.core import Block
 
+from blocks._shared import fresh
 from lib.errors import Denied
 
 A = TypeVar("A", bound=Block)
@@ -14,15 +15,18 @@ B = TypeVar("B", bound=Block)
 C = TypeVar("C", bound=Block)
 
 
+BLOCK_FOR_S = 15.0  # a rotated secret is in use after this, as at the gateway's doors
+
+
 async def load(kind: type[A], name: str) -> A:
-    """The block document of a type and name.
+    """The block document of a type and name, not older than ``BLOCK_FOR_S``.
 
     Raises:
         Denied: there is none; the message says which command makes it.
     """
     try:
         # Block.load is typed "value or coroutine"; aload is only ever the latter.
-        return await kind.aload(name)
+        return await fresh((kind, name), lambda: kind.aload(name), BLOCK_FOR_S)
     except ValueError as exc:
         raise Denied(
             f"no {kind.get_block_type_slug()} block named {name!r}: run `potok init`"

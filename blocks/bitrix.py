@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
+from httpx import HTTPError
 from prefect import task
 from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
-from prefect.concurrency.asyncio import rate_limit
-from pydantic import Field, SecretStr
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, rate_limit
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks._batch import BatchItem, LeadBatch
 from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
-from lib.clients.bitrix import Bitrix
+from blocks._shared import shared
+from lib.clients.bitrix import Bitrix, Limiter
 from lib.clients.bitrix_leads import BitrixLeads, Placed
 from lib.domain.placement import Filing, Placement, choose_placement, without_twins
-from lib.errors import PotokError
+from lib.errors import PotokError, Unavailable
 from lib.store.engine import Database
 from lib.store.filings import Filings
 
@@ -30,27 +31,34 @@ class BitrixPortal(Block):
 
     _block_type_name = "potok Bitrix24 portal"
     _block_type_slug = "potok-bitrix24"
+    _documentation_url = HttpUrl("https://apidocs.bitrix24.com/local-integrations/")
 
-    webhook_url: SecretStr = Field(description="https://portal.bitrix24.ru/rest/1/code/")
+    webhook_url: SecretStr = Field(description="As in https://portal.bitrix24.ru/rest/1/code/.")
     limit_name: str | None = Field(
         default="bitrix24-main",
-        description="Prefect's global concurrency limit for this portal; empty: no limit",
+        description="Prefect's global concurrency limit for this portal; empty: no limit.",
     )
-    source_id: str = Field(default="WEB", description="SOURCE_ID of new leads")
-    assigned_by_id: int | None = Field(default=None, description="Who gets new leads")
+    source_id: str = Field(default="WEB", description="SOURCE_ID of new leads.")
+    assigned_by_id: int | None = Field(default=None, description="Who gets new leads.")
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[BitrixLeads]:
-        """The portal's leads; the connection is closed at the end."""
-        async with Bitrix(
-            self.webhook_url.get_secret_value(), limiter=self._wait if self.limit_name else None
-        ) as bitrix:
-            yield BitrixLeads(bitrix, self.source_id, self.assigned_by_id)
+    def leads(self) -> BitrixLeads:
+        """The portal's leads, over a connection shared by the runs of a process."""
+        given = (self.webhook_url.get_secret_value(), self.limit_name)
+        bitrix = shared(("bitrix", *given), lambda: Bitrix(given[0], limiter=_limiter(given[1])))
+        return BitrixLeads(bitrix, self.source_id, self.assigned_by_id)
 
-    async def _wait(self) -> None:
-        """Wait for a place in the limit that all processes of all hosts share."""
-        assert self.limit_name is not None
-        await rate_limit(self.limit_name, strict=True)
+
+def _limiter(name: str | None) -> Limiter | None:
+    """Waits for a place in the limit that all processes of all hosts share."""
+
+    async def wait() -> None:
+        assert name is not None
+        try:
+            await rate_limit(name, strict=True)
+        except (ConcurrencySlotAcquisitionError, HTTPError, TimeoutError) as exc:
+            raise Unavailable(f"Prefect gave no place in the limit {name}") from exc
+
+    return wait if name else None
 
 
 @task(
@@ -69,11 +77,11 @@ async def ensure_leads(portal: BitrixPortal, database: Database, batch: LeadBatc
     filings = Filings(database)
     items = [i for i in batch.going if i.lead is not None and "crm" not in i.ms]
     todo: Sequence[Filing] = await filings.open([i.lead.id for i in items if i.lead and i.lead.id])
-    async with portal.open() as leads:
-        while todo:
-            now, todo = without_twins(todo)
-            for origin, placed in (await _place(leads, filings, now)).items():
-                _note(origin, placed, items, started)
+    leads = portal.leads()
+    while todo:
+        now, todo = without_twins(todo)
+        for origin, placed in (await _place(leads, filings, now)).items():
+            _note(origin, placed, items, started)
     return batch
 
 
@@ -102,4 +110,3 @@ def _note(origin: str, placed: Placed, items: Sequence[BatchItem], started: floa
             item.lead = item.lead.model_copy(update={"crm_id": placed.crm_id})
             item.error = placed.error
             item.ms["crm"] = ms
-    log.info("lead.ensured ref=%s crm_id=%s ms=%d", origin, placed.crm_id, ms)

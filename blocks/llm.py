@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from prefect import task
 from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks._batch import BatchItem, LeadBatch
+from blocks._shared import shared
 from lib.clients.llm import Llm
 from lib.domain.inbound import InboundMessage
 from lib.domain.inquiry import rules_inquiry
@@ -36,18 +35,17 @@ class LanguageModel(Block):
 
     _block_type_name = "potok language model"
     _block_type_slug = "potok-llm"
+    _documentation_url = HttpUrl("https://platform.openai.com/docs/api-reference/chat")
 
-    base_url: str = Field(description="https://host/v1")
-    api_key: SecretStr
-    model: str
-    timeout_s: float = Field(default=15.0, description="After this the rules decide alone")
+    base_url: str = Field(description="As in https://host/v1.")
+    api_key: SecretStr = Field(description="What the server asks for; any word if it asks none.")
+    model: str = Field(description="The model's name there.")
+    timeout_s: float = Field(default=15.0, description="After this the rules decide alone.")
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Llm]:
-        """A connection, closed at the end."""
-        key = self.api_key.get_secret_value()
-        async with Llm(self.base_url, key, self.model, self.timeout_s) as llm:
-            yield llm
+    def client(self) -> Llm:
+        """The connection, shared by the runs of a process."""
+        given = (self.base_url, self.api_key.get_secret_value(), self.model, self.timeout_s)
+        return shared(("llm", *given), lambda: Llm(*given))
 
 
 @task(cache_policy=NO_CACHE)
@@ -59,20 +57,20 @@ async def read_inquiries(model: LanguageModel, batch: LeadBatch) -> LeadBatch:
     gate = asyncio.Semaphore(AT_ONCE)
     # However many messages there are, a model that hangs may hold up their batch only this long.
     deadline = asyncio.get_running_loop().time() + 2 * model.timeout_s
-    async with model.open() as llm:
+    llm = model.client()
 
-        async def read(item: BatchItem) -> None:
-            started = time.monotonic()
-            try:
-                answer = None
-                async with gate, asyncio.timeout_at(deadline):
-                    answer = await _ask(llm, item.message)
-            except TimeoutError:
-                log.warning("llm.too_late ref=%s", item.message.ref)
-            item.inquiry = merge_readings(item.message, rules_inquiry(item.message), answer)
-            item.ms["read"] = round((time.monotonic() - started) * 1000)
+    async def read(item: BatchItem) -> None:
+        started = time.monotonic()
+        answer = None
+        try:
+            async with gate, asyncio.timeout_at(deadline):
+                answer = await _ask(llm, item.message)
+        except TimeoutError:
+            log.warning("llm.too_late ref=%s", item.message.ref)
+        item.inquiry = merge_readings(item.message, rules_inquiry(item.message), answer)
+        item.ms["read"] = round((time.monotonic() - started) * 1000)
 
-        await batch.each(read, [item for item in batch.going if item.inquiry is None])
+    await batch.each(read, [item for item in batch.going if item.inquiry is None])
     return batch
 
 

@@ -13,10 +13,11 @@ from uuid import UUID
 from prefect import task
 from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks._batch import BatchItem, LeadBatch
 from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._shared import shared
 from lib.domain.inbound import InboundMessage
 from lib.errors import RateLimited
 from lib.store.batches import Batches, Settlement
@@ -31,8 +32,9 @@ class Store(Block):
 
     _block_type_name = "potok store"
     _block_type_slug = "potok-store"
+    _documentation_url = HttpUrl("https://www.postgresql.org/docs/current/libpq-connect.html")
 
-    dsn: SecretStr = Field(description="postgresql://user:password@host:port/database")
+    dsn: SecretStr = Field(description="As in postgresql://user:password@host:port/database.")
 
     @asynccontextmanager
     async def hold(self, batch_id: UUID) -> AsyncIterator[Database]:
@@ -41,12 +43,10 @@ class Store(Block):
         Raises:
             Rejected: another living run has the batch.
         """
-        database = Database(self.dsn.get_secret_value())
-        try:
-            async with Batches(database).hold(batch_id):
-                yield database
-        finally:
-            await database.close()
+        dsn = self.dsn.get_secret_value()
+        database = shared(("database", dsn), lambda: Database(dsn))
+        async with Batches(database).hold(batch_id):
+            yield database
 
 
 @task(
@@ -120,8 +120,11 @@ async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
     jitter = random.random()  # noqa: S311 — spreads retries, hides nothing
     batch.dead = await Batches(database).settle(batch.batch_id, settlements, jitter)
     for item in batch.items:
-        lead_id = item.lead.id if item.lead else None
-        log.info("message.settled ref=%s outcome=%s lead_id=%s", item.key, item.outcome, lead_id)
+        lead_id, crm_id = (item.lead.id, item.lead.crm_id) if item.lead else (None, None)
+        log.info(
+            "message.settled key=%s outcome=%s lead_id=%s crm_id=%s ms=%s",
+            *(item.key, item.outcome, lead_id, crm_id, sum(item.ms.values())),
+        )
     return batch
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from lib.clients.telegram import Telegram
 
@@ -16,11 +16,12 @@ class TelegramBot(Block):
 
     _block_type_name = "potok Telegram bot"
     _block_type_slug = "potok-telegram"
+    _documentation_url = HttpUrl("https://core.telegram.org/bots/api")
 
-    token: SecretStr = Field(description="As BotFather gave it")
-    api_base: str = Field(default="https://api.telegram.org", description="Or a local server's")
-    webhook_secret: SecretStr = Field(description="What Telegram sends with every delivery")
-    alert_chat_id: int | None = Field(default=None, description="Who is told of failures")
+    token: SecretStr = Field(description="As BotFather gave it.")
+    api_base: str = Field(default="https://api.telegram.org", description="Or a local server's.")
+    webhook_secret: SecretStr = Field(description="What Telegram sends with every delivery.")
+    alert_chat_id: int | None = Field(default=None, description="Who is told of failures.")
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Telegram]:
@@ -34,8 +35,9 @@ class Forwarder(Block):
 
     _block_type_name = "potok forwarder"
     _block_type_slug = "potok-forwarder"
+    _documentation_url = HttpUrl("https://www.standardwebhooks.com/")
 
-    secret: SecretStr = Field(description="whsec_…, of Standard Webhooks")
+    secret: SecretStr = Field(description="whsec_…, of Standard Webhooks.")
     old_secret: SecretStr | None = Field(
-        default=None, description="Still accepted while it is being replaced"
+        default=None, description="Still accepted while it is being replaced."
     )

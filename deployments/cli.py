@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from deployments.settings import Settings
 
 # Modules with an `app: typer.Typer`, by the name of their group of commands.
-GROUPS: dict[str, str] = {}
+GROUPS: dict[str, str] = {
+    "inbox": "deployments.cli_inbox",
+    "leads": "deployments.cli_leads",
+    "sandbox": "deployments.cli_sandbox",
+}
 # Modules with a function of the command's own name.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {"demo": "deployments.cli_demo"}
 
 app = typer.Typer(
     help="Potok: a small company's data flows.",

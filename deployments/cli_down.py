@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import psutil
 
 from deployments import pidfiles
@@ -36,14 +38,10 @@ def bring_down(settings: Settings) -> str:
 def _stop_supervisor(pid: int) -> None:
     try:
         process = psutil.Process(pid)
-        process.terminate()
-        process.wait(STOP_WITHIN_S)
+        pidfiles.end(process, signal.SIGTERM, STOP_WITHIN_S)
     except psutil.NoSuchProcess:
         return
     except psutil.AccessDenied:
         raise PotokError(
             f"the stack (pid {pid}) is another user's: that user can stop it"
         ) from None
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(5)

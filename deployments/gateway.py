@@ -8,6 +8,7 @@ import logging
 import uvicorn
 import uvloop
 
+from deployments.alarm import Alarm
 from deployments.settings import Settings
 from lib.clients.prefect_api import PrefectApi
 from lib.errors import PotokError
@@ -28,9 +29,11 @@ async def serve(settings: Settings) -> None:
     auth = settings.prefect_api_auth_string
     prefect = PrefectApi(settings.prefect_api_url, auth.get_secret_value() if auth else None)
     keys = keys_from(settings)
-    dispatcher = Dispatcher(database, prefect, [LEADS])
+    inbox = Inbox(database)
+    alarm = Alarm(prefect, inbox)
+    dispatcher = Dispatcher(database, prefect, [LEADS], tell_dead=alarm.tell_dead)
     checks = {"database": database.check, "prefect": prefect.check}
-    app = create_app(Inbox(database), keys, dispatcher, checks)
+    app = create_app(inbox, keys, dispatcher, checks)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -19,6 +19,8 @@ import psutil
 
 MARK = "POTOK_RUN"
 STACK = "stack"  # the entry of the supervisor itself
+LOOK_EVERY_S = 0.05
+KILLED_WITHIN_S = 5.0
 CLOCK_SLACK_S = 2.0  # a start time is counted from the boot time, which follows clock corrections
 
 
@@ -52,8 +54,8 @@ class Entry:
         """The process, if it is alive and the very one that was written down."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created_at) < CLOCK_SLACK_S
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            is_same = abs(process.create_time() - self.created_at) < CLOCK_SLACK_S
+            return process if is_same and is_alive(process) else None
         except psutil.NoSuchProcess:
             return None
 
@@ -99,7 +101,8 @@ def marked(mark: str) -> Iterator[psutil.Process]:
     """Living processes, this one aside, whose environment carries the mark."""
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+            is_other = process.pid != os.getpid()
+            if is_other and process.environ().get(MARK) == mark and is_alive(process):
                 yield process
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
@@ -113,7 +116,9 @@ def kill_marked(mark: str) -> int:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(left, timeout=5)
+    deadline = time.monotonic() + KILLED_WITHIN_S
+    while any(is_alive(process) for process in left) and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY_S)
     return len(left)
 
 
@@ -131,20 +136,33 @@ def stop_orphans(run_dir: Path, grace_s: float = 15.0) -> list[str]:
             stopped.append(entry.name)
             end(process, entry.stop_signal, grace_s)
         remove(run_dir, entry.name)
+        (run_dir / f"{entry.name}.ready").unlink(missing_ok=True)
     for mark in {entry.mark for entry in entries}:
         kill_marked(mark)
     return stopped
 
 
 def end(process: psutil.Process, stop_signal: int, grace_s: float) -> None:
-    """Ask a process to end, and kill its group when the grace is over."""
+    """Ask a process that is not our child to end, and kill its group when the grace is over."""
     try:
         process.send_signal(stop_signal)
-        process.wait(grace_s)
     except psutil.NoSuchProcess:
         return
-    except psutil.TimeoutExpired:
-        kill_group(process.pid)
+    deadline = time.monotonic() + grace_s
+    while is_alive(process):
+        if time.monotonic() > deadline:
+            process.kill()
+            kill_group(process.pid)
+            return
+        time.sleep(LOOK_EVERY_S)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still runs: where nobody reaps orphans, the dead stay listed as zombies."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill_group(pid: int) -> None:

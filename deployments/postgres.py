@@ -13,6 +13,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import psutil
 
 from deployments import os_user, ports
 from deployments.databases import check_answers, ensure_databases
-from deployments.pidfiles import end
+from deployments.pidfiles import LOOK_EVERY_S, end
 from deployments.processes import Supervisor
 from deployments.program import Program
 from lib.errors import Rejected, Unavailable
@@ -189,22 +190,24 @@ class EmbeddedPostgres:
         PostgreSQL trusts its pid file when any process of its user has that pid, which after
         a restart of a container is usual.
         """
-        for process in self._at_data():
+        for process in self.serving():
             end(process, signal.SIGINT, STOP_WITHIN_S)
-        psutil.wait_procs(self._at_data(), timeout=STOP_WITHIN_S)
-        if not self._at_data():
+        deadline = time.monotonic() + STOP_WITHIN_S
+        while (left := self.serving()) and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S)
+        if not left:
             (self.data / "postmaster.pid").unlink(missing_ok=True)
 
-    def _at_data(self) -> list[psutil.Process]:
-        """Servers and their workers: they alone have the data as their working directory."""
+    def serving(self) -> list[psutil.Process]:
+        """What has these data as its directory: servers and their workers, the oldest first."""
         found = []
         for process in psutil.process_iter():
             try:
                 if process.name() == "postgres" and process.cwd() == str(self.data):
-                    found.append(process)
+                    found.append((process.create_time(), process.pid, process))
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
-        return sorted(found, key=lambda process: process.create_time())
+        return [process for _, _, process in sorted(found)]
 
     def _give_to_user(self, path: Path) -> None:
         if self._user is not None:

@@ -1,41 +1,46 @@
-"""Signals: one asks the stack to go down, and while it goes down none may interrupt that."""
+"""Signals: the first asks the stack to go down, and none may interrupt it while it does."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
-ASKS_TO_STOP = (signal.SIGTERM, signal.SIGHUP)
+ASKS_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def cancel_on_signals() -> None:
-    """Cancel the current task on SIGTERM and SIGHUP, as ``asyncio.run`` does on Ctrl-C."""
-    task = asyncio.current_task()
-    if task is not None and _in_main_thread():
+class Signals:
+    """What the signals that ask to stop do while a stack is up.
+
+    Outside of the main thread, where Python allows no handlers, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[signal.Signals, Any] = {}
+
+    def listen(self) -> None:
+        """Cancel the current task on the first signal; from then on be deaf."""
+        task = asyncio.current_task()
+        if task is None or threading.current_thread() is not threading.main_thread():
+            return
+
+        def stop() -> None:
+            self.ignore()
+            task.cancel()
+
+        self._before = {number: signal.getsignal(number) for number in ASKS_TO_STOP}
         for number in ASKS_TO_STOP:
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
 
+    def ignore(self) -> None:
+        """Be deaf until ``restore``: an interrupted stop would leave processes behind."""
+        for number in self._before:
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
-@contextmanager
-def ignored() -> Iterator[None]:
-    """Ignore the signals that ask to stop; afterwards they have their default effect again."""
-    if not _in_main_thread():
-        yield
-        return
-    for number in ASKS_TO_STOP:
-        asyncio.get_running_loop().remove_signal_handler(number)
-    before = {number: signal.getsignal(number) for number in (*ASKS_TO_STOP, signal.SIGINT)}
-    for number in before:
-        signal.signal(number, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        for number, effect in before.items():
+    def restore(self) -> None:
+        """Give the signals the effect they had before ``listen``."""
+        for number, effect in self._before.items():
             signal.signal(number, effect)
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+        self._before = {}

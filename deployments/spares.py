@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
@@ -100,6 +101,7 @@ class SparePool:
         self._limits = limits
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["deployments.spare"])
+        forkserver.ensure_running()  # its imports take seconds: they begin now
         self._idle: list[SpareProcess] = []
         self._busy: set[SpareProcess] = set()
         self._changed = asyncio.Condition()

@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from deployments import databases, fingerprint, pidfiles, ports, programs, schema, signals
+from deployments import databases, fingerprint, pidfiles, ports, programs, schema
 from deployments.postgres import EmbeddedPostgres
 from deployments.processes import Supervisor
 from deployments.program import Program, http_ready
 from deployments.settings import Settings
+from deployments.signals import Signals
 from lib.errors import PotokError, Rejected, Unavailable
 
 
@@ -56,8 +57,8 @@ class Step:
 class Stack:
     """The programs of one POTOK_HOME.
 
-    SIGTERM and SIGHUP cancel the task that entered, as Ctrl-C does under ``asyncio.run``: the
-    stack is stopped on the way out, whatever the reason to leave.
+    Ctrl-C, SIGTERM and SIGHUP cancel the task that entered: the stack is stopped on the way out,
+    whatever the reason to leave, and further signals do not interrupt that.
 
     Args:
         settings: where and with what.
@@ -72,6 +73,7 @@ class Stack:
         self.progress: Progress = progress or Quiet()
         self.took_s: dict[str, float] = {}
         self.supervisor = Supervisor(settings.home)
+        self._signals = Signals()
         self._lock = pidfiles.HomeLock(pidfiles.run_dir(settings.home))
         self._postgres = EmbeddedPostgres(settings.home, settings.pg_port)
 
@@ -84,9 +86,9 @@ class Stack:
         began = time.monotonic()
         if not self._lock.take():
             raise Rejected(f"already running (pid {self._lock.owner()}): `potok down` stops it")
-        signals.cancel_on_signals()
+        self._signals.listen()
         try:
-            await asyncio.to_thread(pidfiles.stop_orphans, self.supervisor.run_dir)
+            await self._clear_previous()
             await self._prepare()
             await self._bring_up()
         except BaseException as exc:
@@ -111,11 +113,20 @@ class Stack:
             Step("prefect", ("postgres",), self._start_prefect),
             Step("gateway", ("schema",), lambda: self._start(programs.gateway)),
             Step("provision", ("prefect", "schema"), self._provision),
-            Step("worker", ("provision",), lambda: self._start(programs.worker)),
+            Step("worker", ("postgres",), lambda: self._start(programs.worker)),
         ]
         if settings.is_sandbox:
             steps.append(Step("sandbox", (), lambda: self._start(programs.sandbox)))
         return steps
+
+    async def _clear_previous(self) -> None:
+        if not pidfiles.read_all(self.supervisor.run_dir):
+            return
+        began = time.monotonic()
+        self.progress.began("cleared")
+        left = await asyncio.to_thread(pidfiles.stop_orphans, self.supervisor.run_dir)
+        words = f"a killed stack had left {', '.join(left) or 'nothing running'}"
+        self.progress.done("cleared", time.monotonic() - began, words)
 
     async def _prepare(self) -> None:
         wanted = {"POTOK_PORT": self.settings.port}
@@ -153,14 +164,17 @@ class Stack:
         )
 
     async def _bring_down(self) -> None:
-        with signals.ignored():
+        self._signals.ignore()
+        try:
             began = time.monotonic()
             if self.supervisor.names:
                 self.progress.began("stopping")
             await self.supervisor.stop()
             pidfiles.remove(self.supervisor.run_dir, pidfiles.STACK)
-            self._lock.release()
             self.progress.done("stopped", time.monotonic() - began)
+        finally:
+            self._lock.release()
+            self._signals.restore()
 
     async def _start(self, program: Callable[[Settings], Program]) -> str:
         await self.supervisor.start(program(self.settings))

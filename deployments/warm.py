@@ -16,6 +16,7 @@ from uuid import UUID
 
 import anyio.abc
 import psycopg
+from httpx import HTTPError
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
@@ -95,8 +96,8 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
                     await connection.execute(f"listen {RUNS_CHANNEL}")
                     async for _ in connection.notifies():
                         await self.get_and_submit_flow_runs()
-            except (psycopg.OperationalError, Unavailable):
-                self._logger.warning("worker.listen_away: polling meanwhile")
+            except (psycopg.Error, Unavailable, HTTPError) as exc:
+                self._logger.warning("worker.listen_away kind=%s", type(exc).__name__)
                 await asyncio.sleep(1)
 
     async def _deployment(self, deployment_id: UUID) -> DeploymentResponse | None:
@@ -111,7 +112,10 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         return deployment
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
-        """Take a scheduled run: Pending on the server, then to a spare."""
+        """Take a scheduled run: Pending on the server, then to a spare.
+
+        Should Prefect be away, the run is left as it is and the other runs go on.
+        """
         try:
             if flow_run.deployment_id is None:
                 await self._propose_crashed_state(flow_run, "A warm pool runs deployments only.")
@@ -125,9 +129,13 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
                 )
             elif is_ours:
                 await self._run_to_the_end(flow_run, deployment)
+        except HTTPError as exc:
+            self._logger.warning("worker.away run_id=%s kind=%s", flow_run.id, type(exc).__name__)
         finally:
             self._release_limit_slot(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
+            if self._cancelling_observer is not None:
+                self._cancelling_observer.remove_in_flight_flow_run_id(flow_run.id)
 
     async def _run_to_the_end(self, flow_run: FlowRun, deployment: DeploymentResponse) -> None:
         """Run it; a process that did not end well is shown as Crashed, one cancelled as such."""

@@ -32,10 +32,17 @@ async def serve() -> None:
     from deployments.settings import Settings
     from deployments.spares import SpareLimits, SparePool
     from deployments.warm import WarmWorker
+    from lib.clients.prefect_api import PrefectApi
 
     settings = Settings()
+    spares = SparePool(SpareLimits(settings.spares), PRELOAD)
+    auth = settings.prefect_api_auth_string
+    prefect = PrefectApi(settings.prefect_api_url, auth.get_secret_value() if auth else None)
+    while not await prefect.has_pool(POOL):
+        await asyncio.sleep(0.2)
+    await prefect.close()
     worker = WarmWorker(work_pool_name=POOL, prefetch_seconds=1)
-    worker.spares = SparePool(SpareLimits(settings.spares), PRELOAD)
+    worker.spares = spares
     worker.wake_dsn = settings.database_url
     working = asyncio.create_task(worker.start(printer=lambda _: None))
     announcing = asyncio.create_task(_announce(worker.spares))

@@ -15,6 +15,7 @@ import pytest
 from deployments.postgres import EmbeddedPostgres
 from deployments.settings import Settings, variable_of
 from lib.store.migrate import upgrade
+from tests.stack_fixture import stack as stack
 from tests.support import free_port
 
 # Losing a test's data in a power cut costs nothing.

@@ -59,20 +59,23 @@ class BitrixLeads:
             PotokError: a whole request failed.
         """
         new = [f for f in filings if f.lead.crm_id is None]
-        commands = [*_own_commands(filings), *(c for f in new for c in _contact_commands(f.lead))]
-        commands += [c for f in filings for c in _timeline_commands(f)]
+        commands = [*_origin_commands(new), *(c for f in new for c in _contact_commands(f.lead))]
+        commands += [c for f in filings for c in _detail_commands(f, f.lead.crm_id)]
         results, errors = await self._read(commands)
-        own = _own_items(results)
         open_ids = await self._open_ids({i for key in results for i in _ids(results[key], "LEAD")})
-        found: dict[str, Known | PotokError] = {}
-        for filing in filings:
-            lead = filing.lead
-            failed = [e for key, e in errors.items() if key.endswith(f"|{lead.origin}")]
-            found[lead.origin] = failed[0] if failed else _known(filing, results, own, open_ids)
-        lookup_failed = [e for key, e in errors.items() if key.startswith("origins|")]
-        if lookup_failed:  # without it an add could double any of them
-            return {f.lead.origin: lookup_failed[0] for f in filings}
-        return found
+        own_ids = _own_ids(results)
+        first = [(f, _known(f, results, own_ids, open_ids)) for f in new]
+        details = [
+            command
+            for f, known in first
+            for command in _detail_commands(f, _first(known.own_ids), _first(known.open_ids))
+        ]
+        more, wrong = await self._read(details)
+        results, failed = results | more, _by_origin(new, errors | wrong)
+        return {
+            f.lead.origin: failed.get(f.lead.origin) or _known(f, results, own_ids, open_ids)
+            for f in filings
+        }
 
     async def place(self, placements: Sequence[Placement]) -> dict[str, Placed]:
         """Carry placements out, by origin; one that the portal refuses fails alone.
@@ -170,15 +173,14 @@ def fields_from(lead: LeadState, contacts: frozenset[str] = frozenset()) -> dict
     return {name: value for name, value in fields.items() if value}
 
 
-def _own_commands(filings: Sequence[Filing]) -> Iterator[Command]:
-    """Our leads there: of those that may be there, and of those whose fields are behind."""
-    leads = [f.lead for f in filings if f.lead.crm_id is None or is_behind(f.lead)]
-    origins = [lead.origin for lead in leads]
-    for number, chunk in enumerate(_chunks(origins, ORIGINS_A_COMMAND)):
+def _origin_commands(new: Sequence[Filing]) -> Iterator[Command]:
+    """Leads that may be there already, after a lost answer."""
+    for number, chunk in enumerate(_chunks(new, ORIGINS_A_COMMAND)):
+        origins = [filing.lead.origin for filing in chunk]
         params = {
             "entityTypeId": int(EntityType.LEAD),
-            "filter": {"originatorId": ORIGINATOR, "@originId": chunk},
-            "select": ["id", "originId", "phone", "email"],
+            "filter": {"originatorId": ORIGINATOR, "@originId": origins},
+            "select": ["id", "originId"],
             "order": {"id": "ASC"},
             "start": -1,
         }
@@ -192,43 +194,71 @@ def _contact_commands(lead: LeadState) -> Iterator[Command]:
             yield Command(f"{kind}|{lead.origin}", "crm.duplicate.findbycomm", params)
 
 
-def _timeline_commands(filing: Filing) -> Iterator[Command]:
-    if filing.lead.crm_id is not None and any(w.in_crm == "tried" for w in filing.words):
-        params = {
-            "filter": {"ENTITY_ID": filing.lead.crm_id, "ENTITY_TYPE": "lead"},
+def _detail_commands(
+    filing: Filing, own_id: int | None, open_id: int | None = None
+) -> Iterator[Command]:
+    """What the lead there has: its fields, where they are ours to change, and its timeline.
+
+    Args:
+        filing: our lead.
+        own_id: it, there; None when it is not there.
+        open_id: a foreign lead that it would be linked to.
+    """
+    lead, crm_id = filing.lead, own_id or open_id
+    if own_id is not None and (lead.crm_id is None or is_behind(lead)):
+        params = {"entityTypeId": int(EntityType.LEAD), "id": own_id}
+        yield Command(f"own|{lead.origin}", "crm.item.get", params)
+    if crm_id is not None and any(w.in_crm == "tried" for w in filing.words):
+        notes: dict[str, Any] = {
+            "filter": {"ENTITY_ID": crm_id, "ENTITY_TYPE": "lead"},
             "order": {"ID": "DESC"},
             "select": ["ID", "COMMENT"],
         }
-        yield Command(f"timeline|{filing.lead.origin}", "crm.timeline.comment.list", params)
+        yield Command(f"timeline|{lead.origin}", "crm.timeline.comment.list", notes)
+
+
+def _by_origin(new: Sequence[Filing], errors: Mapping[str, PotokError]) -> dict[str, PotokError]:
+    """Whose lookup failed; without the one by origin an add could double any of its leads."""
+    failed: dict[str, PotokError] = {}
+    for number, chunk in enumerate(_chunks(new, ORIGINS_A_COMMAND)):
+        if error := errors.get(f"origins|{number}"):
+            failed |= dict.fromkeys((filing.lead.origin for filing in chunk), error)
+    return {key.partition("|")[2]: error for key, error in errors.items()} | failed
+
+
+def _own_ids(results: Mapping[str, Any]) -> dict[str, list[int]]:
+    own: dict[str, list[int]] = defaultdict(list)
+    for key, result in results.items():
+        if key.startswith("origins|"):
+            for item in _items(result):
+                own[str(item["originId"])].append(int(item["id"]))
+    return own
 
 
 def _known(
     filing: Filing,
     results: Mapping[str, Any],
-    own: Mapping[str, list[dict[str, Any]]],
+    own_ids: Mapping[str, list[int]],
     open_ids: set[int],
 ) -> Known:
+    """What the answers say about one lead."""
     origin = filing.lead.origin
+    item = by_key(by_key(results.get(f"own|{origin}")).get("item"))
     matches = [results.get(f"{kind}|{origin}") for kind in ("PHONE", "EMAIL")]
     leads = sorted({i for m in matches for i in _ids(m, "LEAD")} & open_ids)
     contacts = [i for m in matches for i in _ids(m, "CONTACT")]
     companies = [i for m in matches for i in _ids(m, "COMPANY")]
-    timeline = " ".join(
-        str(by_key(note).get("COMMENT"))
-        for note in by_key(results.get(f"timeline|{origin}")).values()
-    )
+    notes = by_key(results.get(f"timeline|{origin}")).values()
+    said = " ".join([str(item.get("comments")), *(str(by_key(n).get("COMMENT")) for n in notes)])
     return Known(
-        own_ids=tuple(int(item["id"]) for item in own.get(origin, ())),
+        own_ids=tuple(own_ids.get(origin, ())),
         open_ids=tuple(leads),
         contact_id=contacts[0] if contacts else None,
         company_id=companies[0] if companies else None,
         contacts=frozenset(
-            value
-            for item in own.get(origin, ())
-            for value in (item.get("phone"), item.get("email"))
-            if value
+            str(by_key(entry).get("value")) for entry in by_key(item.get("fm")).values()
         ),
-        commented=frozenset(w.ref for w in filing.words if f"[{w.ref}]" in timeline),
+        commented=frozenset(w.ref for w in filing.words if f"[{w.ref}]" in said),
     )
 
 
@@ -243,20 +273,13 @@ def _placed(
     if placement.action == "add":
         crm_id = int(by_key(by_key(results[key]).get("item"))["id"])
         done = [w.ref for w in placement.filing.words]
-    elif placement.action == "adopt":
-        done += [w.ref for w in placement.filing.words if w.in_crm == "tried"]
     done += [w.ref for w in placement.filing.words if w not in placement.comments]
     failed = [errors[f"words|{w.ref}"] for w in placement.comments if f"words|{w.ref}" in errors]
     return Placed(crm_id, tuple(dict.fromkeys(done)), failed[0] if failed else None)
 
 
-def _own_items(results: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    own: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for key, result in results.items():
-        if key.startswith("origins|"):
-            for item in _items(result):
-                own[str(item["originId"])].append(item)
-    return own
+def _first(ids: Sequence[int]) -> int | None:
+    return ids[0] if ids else None
 
 
 def _items(result: Any) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 
 from lib.clients._http import check_status, translated
+from lib.errors import PotokError
 
 
 class PrefectApi:
@@ -40,6 +41,14 @@ class PrefectApi:
     async def check(self) -> None:
         """Raise Unavailable unless the server answers."""
         await self._ask("GET", "/health")
+
+    async def has_pool(self, name: str) -> bool:
+        """Whether the server answers and has this work pool."""
+        try:
+            await self._ask("GET", f"/work_pools/{name}")
+        except PotokError:
+            return False
+        return True
 
     async def create_run(
         self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]

@@ -41,7 +41,7 @@ class Known:
         contact_id: a contact with the same phone or e-mail.
         company_id: a company with them.
         contacts: phones and e-mails that our lead there has already.
-        commented: refs of words that are on its timeline already.
+        commented: refs of words that are in its comment or on its timeline already.
     """
 
     own_ids: tuple[int, ...] = ()
@@ -89,9 +89,9 @@ def choose_placement(filing: Filing, known: Known) -> Placement:
         action: Action = "update" if is_behind(lead) else "none"
         return Placement(filing, action, lead.crm_id, contacts=known.contacts, comments=missing)
     if known.own_ids:
-        # It was added and the answer lost: what was tried is in the lead's own comment.
-        later = tuple(w for w in missing if w.in_crm == "no")
-        return Placement(filing, "adopt", known.own_ids[0], contacts=known.contacts, comments=later)
+        # It was added and the answer lost: what it was added with is in its own comment.
+        own_id = known.own_ids[0]
+        return Placement(filing, "adopt", own_id, contacts=known.contacts, comments=missing)
     if known.open_ids:
         return Placement(filing, "link", known.open_ids[0], comments=missing)
     return Placement(filing, "add", None, known.contact_id, known.company_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+BROKEN_OFF = "обработка каждый раз обрывалась"  # a dead letter's reason when its runs all died
+
 
 def dead_letters_text(keys: Sequence[str], reason: str) -> str:
     """What the person on duty is told when messages were given up."""

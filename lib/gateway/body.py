@@ -31,8 +31,8 @@ async def read_body(request: Request, limit_bytes: int = MAX_BODY_BYTES) -> byte
         Rejected: the caller hung up.
     """
     too_large = TooLarge(f"the body is above {limit_bytes} bytes")
-    said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said) > limit_bytes:
+    said = request.headers.get("content-length", "").lstrip("0")
+    if said.isascii() and said.isdigit() and (len(said) > 18 or int(said) > limit_bytes):
         raise too_large
     chunks: list[bytes] = []
     size = 0

@@ -21,7 +21,7 @@ from uuid import UUID
 
 import psycopg
 
-from lib.errors import PotokError, Unavailable
+from lib.errors import PotokError, Rejected, Unavailable
 from lib.gateway import metrics
 from lib.store.batches import INBOX_CHANNEL, Batches, OpenBatch
 from lib.store.engine import Database
@@ -56,7 +56,8 @@ class DispatchLimits:
         poll_s: the longest pause between two looks at the inbox; wake-ups make it shorter.
         recover_s: the pause between two looks at open batches.
         grace_s: how long a started batch may be without its run's lock before it is given back.
-        pending_s: how long a run may stay Pending: its worker died between taking and starting.
+        pending_s: how long a run that a worker has taken may be without the lock: its worker or
+            its process died before the batch was started.
     """
 
     max_open: int = 2
@@ -105,12 +106,16 @@ class Dispatcher:
                 self._wake.clear()
                 try:
                     await self.turn()
+                    self.turned_at = asyncio.get_running_loop().time()
                 except PotokError as exc:
                     log.warning("dispatch.paused reason=%s", exc)
-                self.turned_at = asyncio.get_running_loop().time()
+                    self.turned_at = asyncio.get_running_loop().time()
+                except Exception:  # a bug in one turn; should it last, /readyz tells
+                    log.exception("dispatch.failed")
                 await self._pause()
         finally:
             listener.cancel()
+            await asyncio.gather(listener, return_exceptions=True)
 
     async def _pause(self) -> None:
         try:
@@ -127,7 +132,7 @@ class Dispatcher:
                     await connection.execute(f"listen {INBOX_CHANNEL}")
                     async for _ in connection.notifies():
                         self.wake()
-            except (psycopg.OperationalError, Unavailable):
+            except (psycopg.Error, Unavailable):
                 log.warning("dispatch.listen_away")
                 await asyncio.sleep(self._limits.poll_s)
 
@@ -150,13 +155,17 @@ class Dispatcher:
     async def _start(self, deployment: str, batch_id: UUID) -> None:
         size, first = await self._batches.describe(batch_id)
         name = first if size == 1 else f"{first} +{size - 1}"
-        run_id = await self._runs.create_run(
-            deployment,
-            {"batch_id": str(batch_id)},
-            key=f"batch:{batch_id}",
-            name=name,
-            tags=["inbox"],
-        )
+        try:
+            run_id = await self._runs.create_run(
+                deployment,
+                {"batch_id": str(batch_id)},
+                key=f"batch:{batch_id}",
+                name=name,
+                tags=["inbox"],
+            )
+        except Rejected as exc:  # not deployed yet: the batches of others must not wait for it
+            log.error("batch.refused batch_id=%s reason=%s", batch_id, exc)
+            return
         await self._batches.attach(batch_id, run_id)
         metrics.BATCH_SIZE.observe(size)
         log.info("batch.started batch_id=%s size=%d run_id=%s", batch_id, size, run_id)
@@ -186,9 +195,9 @@ class Dispatcher:
         elif batch.started and unheld_s > self._limits.grace_s:
             reason = "its run's process is gone"
             await self._runs.crash_run(run_id, "The process of this run is gone.")
-        elif state == "PENDING" and unheld_s > self._limits.pending_s:
+        elif state != "SCHEDULED" and unheld_s > self._limits.pending_s:
             reason = "its run never started"
-            await self._runs.crash_run(run_id, "The worker took this run and never started it.")
+            await self._runs.crash_run(run_id, "This run was taken and never started its batch.")
         else:
             return
         # What came back too early to be settled is retried with a pause, so jitter is wanted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter
@@ -12,6 +13,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from lib.errors import PotokError
 from lib.gateway import metrics
 from lib.store.inbox import Inbox
+
+log = logging.getLogger(__name__)
 
 CHECK_TIMEOUT_S = 3.0
 
@@ -26,6 +29,9 @@ async def _outcome(check: Check) -> str:
         return str(exc)
     except TimeoutError:
         return f"no answer within {CHECK_TIMEOUT_S:.0f} s"
+    except Exception as exc:  # whatever ends a check, the part is not well
+        log.exception("health.check_failed")
+        return f"the check failed: {type(exc).__name__}"
     return "ok"
 
 

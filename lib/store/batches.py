@@ -20,32 +20,40 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from lib.domain.batches import backoff_s, choose_batch, is_dead
+from lib.domain.shape import clean_text
 from lib.store.engine import Database
 from lib.store.hold import Hold
 from lib.store.tables import Batch, Delivery
 
 CLAIM_LOCK = 7_150_002  # one claim at a time: that is what keeps a chat out of two runs
 
+ERROR_LIMIT = 1000
+
 RUNS_CHANNEL = "potok_runs"  # told when a flow run was created: the worker polls at once
 INBOX_CHANNEL = "potok_inbox"  # told whenever a batch was closed: a run is free
 
 # A delivery may be claimed when it is due, nobody works on its chat or its person, and nothing
-# earlier in its chat still waits for a retry.
+# earlier in its chat has to wait: for a retry, or for a run that works on its own person.
 CLAIMABLE = text(
     """
-    select d.id, d.lane, d.batch_limit from deliveries d
-    where d.deployment = :deployment and d.state in ('received', 'failed') and d.due_at <= now()
+    select d.id, d.batch_limit from deliveries d
+    where d.deployment = :deployment and d.state in ('received', 'failed')
+      and d.due_at <= statement_timestamp()
       and not exists (select from deliveries b where b.lane = d.lane and b.state = 'claimed')
       and not exists (select from deliveries b where b.person = d.person and b.state = 'claimed')
       and not exists (select from deliveries b where b.lane = d.lane and b.id < d.id
-                      and b.state = 'failed' and b.due_at > now())
+                      and b.state in ('received', 'failed')
+                      and (b.due_at > statement_timestamp()
+                           or exists (select from deliveries c
+                                      where c.person = b.person and c.state = 'claimed')))
     order by d.id limit :limit for update of d skip locked
     """
 )
 
 _HELD_BACK = text(
     """
-    select id, attempts from deliveries where batch_id = :batch and state = 'claimed' for update
+    select id, attempts from deliveries where batch_id = :batch and state = 'claimed'
+    order by id for update
     """
 )
 
@@ -224,10 +232,9 @@ class Batches:
 
     async def describe(self, batch_id: UUID) -> tuple[int, str]:
         """How many deliveries a batch was made of, and the key of its first one."""
-        first = select(func.min(col(Delivery.key))).where(col(Delivery.batch_id) == batch_id)
-        statement = select(col(Batch.size), first.scalar_subquery()).where(
-            col(Batch.id) == batch_id
-        )
+        keys = select(col(Delivery.key)).where(col(Delivery.batch_id) == batch_id)
+        first = keys.order_by(col(Delivery.id)).limit(1).scalar_subquery()
+        statement = select(col(Batch.size), first).where(col(Batch.id) == batch_id)
         async with self._database.transaction() as connection:
             size, key = (await connection.execute(statement)).one()
         return int(size), key or "empty"
@@ -264,7 +271,7 @@ def _change(settlement: Settlement, attempts: int, jitter: float) -> dict[str, A
     row: dict[str, Any] = {
         "id": settlement.delivery_id,
         "outcome": settlement.outcome or None,
-        "error": settlement.error,
+        "error": clean_text(settlement.error, ERROR_LIMIT) if settlement.error else None,
         "batch_limit": None,
         "wait_s": 0.0,
         "attempts": attempts,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import URL, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -16,6 +16,16 @@ from lib.errors import Unavailable
 
 # A peer whose machine lost power must not keep its locks for the two hours of the default.
 KEEPALIVE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+
+# The same from this end, and sooner: who lost the server must know before its locks are free.
+CONNECT: dict[str, str | int] = {
+    "options": KEEPALIVE,
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 def url_from(dsn: str, driver: str = "postgresql+psycopg") -> URL:
@@ -33,6 +43,11 @@ def url_from(dsn: str, driver: str = "postgresql+psycopg") -> URL:
     )
 
 
+def conninfo_from(dsn: str) -> str:
+    """A DSN with our time limits, for a connection of psycopg's own."""
+    return make_conninfo(dsn, **CONNECT)
+
+
 class Database:
     """A pool of connections to one PostgreSQL database.
 
@@ -48,7 +63,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
-            connect_args={"options": KEEPALIVE, "connect_timeout": 5},
+            connect_args=CONNECT,
         )
 
     async def close(self) -> None:
@@ -81,8 +96,6 @@ class Database:
             Unavailable: PostgreSQL is away.
         """
         try:
-            return await psycopg.AsyncConnection.connect(
-                self.dsn, autocommit=True, connect_timeout=5, options=KEEPALIVE
-            )
+            return await psycopg.AsyncConnection.connect(conninfo_from(self.dsn), autocommit=True)
         except psycopg.OperationalError as exc:
             raise Unavailable("the database is away") from exc

@@ -31,6 +31,7 @@ class Hold:
 
     async def __aenter__(self) -> Hold:
         if not await self._acquire():
+            await self._close()
             raise Rejected(f"batch {self._batch_id} is in the hands of another run")
         owner = asyncio.current_task()
         assert owner is not None
@@ -45,13 +46,22 @@ class Hold:
     ) -> None:
         if self._watch:
             self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._close()
+
+    async def _close(self) -> None:
         if self._connection:
             await self._connection.close()
 
     async def _acquire(self) -> bool:
-        self._connection = await self._database.session()
-        cursor = await self._connection.execute(_LOCK, (str(self._batch_id),))
-        row = await cursor.fetchone()
+        connection = await self._database.session()
+        try:
+            cursor = await connection.execute(_LOCK, (str(self._batch_id),))
+            row = await cursor.fetchone()
+        except psycopg.Error as exc:
+            await connection.close()
+            raise Unavailable("the database went away") from exc
+        self._connection = connection
         return bool(row and row[0])
 
     async def _is_open(self) -> bool:
@@ -74,5 +84,5 @@ class Hold:
                     log.warning("batch.held_again batch_id=%s", self._batch_id)
                 else:
                     await self._connection.execute("select 1")
-            except (psycopg.OperationalError, Unavailable):
+            except (psycopg.Error, Unavailable):
                 log.warning("batch.hold_away batch_id=%s", self._batch_id)

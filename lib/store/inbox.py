@@ -81,11 +81,11 @@ class Inbox:
         """Deliveries by state; every state is there, also with zero."""
         statement = select(col(Delivery.state), func.count()).group_by(col(Delivery.state))
         async with self._database.transaction() as connection:
-            found: dict[str, int] = dict((await connection.execute(statement)).tuples().all())
+            found = {state: int(number) for state, number in await connection.execute(statement)}
         return {state: found.get(state, 0) for state in STATES}
 
     async def waiting(self) -> tuple[int, float]:
-        """How many wait for a run, and for how many seconds the oldest has."""
+        """How many are not settled yet, and how many seconds ago the oldest of them came."""
         oldest = func.extract("epoch", func.clock_timestamp() - func.min(col(Delivery.received_at)))
         statement = select(func.count(), func.coalesce(oldest, 0.0)).where(
             col(Delivery.state).in_(("received", "failed", "claimed"))
@@ -104,7 +104,8 @@ class Inbox:
 
     async def show(self, key: str) -> DeliveryView | None:
         """One delivery by its key or its number, with the body as it came."""
-        wanted = col(Delivery.id) == int(key) if key.isdigit() else col(Delivery.key) == key
+        number = _number_from(key)
+        wanted = col(Delivery.key) == key if number is None else col(Delivery.id) == number
         async with self._database.transaction() as connection:
             row = (await connection.execute(_views(col(Delivery.raw)).where(wanted))).first()
         return _view(row) if row else None
@@ -123,12 +124,15 @@ class Inbox:
             )
         )
         if keys:
-            statement = statement.where(
-                col(Delivery.key).in_(keys)
-                | col(Delivery.id).in_([int(key) for key in keys if key.isdigit()])
-            )
+            numbers = [number for key in keys if (number := _number_from(key)) is not None]
+            statement = statement.where(col(Delivery.key).in_(keys) | col(Delivery.id).in_(numbers))
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).rowcount
+
+
+def _number_from(key: str) -> int | None:
+    """A delivery's number, as people type it; None for a key."""
+    return int(key) if key.isascii() and key.isdigit() and len(key) <= 18 else None
 
 
 def _views(*more: Any) -> Any:

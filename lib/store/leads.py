@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import ColumnElement, DateTime, case, func, literal, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
@@ -16,11 +18,19 @@ from lib.domain.inquiry import Inquiry
 from lib.domain.lead_texts import words_of
 from lib.domain.leads import LEAD_OPEN_FOR, LeadState, grow, open_lead
 from lib.store.engine import Database
-from lib.store.tables import Lead, LeadMessage
+from lib.store.tables import Batch, Delivery, Lead, LeadMessage
 
 STATE_COLUMNS: list[Any] = [col(getattr(Lead, name)) for name in LeadState.model_fields]
 _CRM = {"crm_id", "crm_version", "crm_linked"}  # only ``lib.store.filings`` writes these
 _KEPT = {"id", "origin", "source", "person", "opened_at"} | _CRM
+
+# A run that lost its batch may still be at work: the same person's leads change one at a time.
+_LOCK_PEOPLE = text(
+    """
+    select pg_advisory_xact_lock(hashtextextended(p, 1))
+    from (select p from unnest(cast(:people as text[])) as p order by p) as ordered
+    """
+)
 
 # What a person wrote before it was clear that it is an inquiry belongs to the inquiry.
 _ADOPT = text(
@@ -42,34 +52,46 @@ class ReadMessage:
     inquiry: Inquiry
 
 
+_Version = tuple[bool, float, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The newest version of a message that was taken in, and the origin of its lead."""
+
+    version: _Version
+    origin: str | None
+
+
 class _Ledger:
     """The leads that a transaction has loaded and changed."""
 
-    def __init__(self, leads: Iterable[LeadState], known: dict[str, Any]) -> None:
+    def __init__(self, leads: Sequence[LeadState], known: Iterable[Any]) -> None:
         self.by_origin = {lead.origin: lead for lead in leads}
-        self._known = known
         self.changed: dict[str, LeadState] = {}
+        origins = {lead.id: lead.origin for lead in leads}
+        self._seen = {
+            row.ref: _Seen(_version(row.edited_at, row.delivery_id), origins.get(row.lead_id))
+            for row in known
+        }
 
     def place(self, read: ReadMessage) -> str | None:
         """The origin of the lead that a message belongs to, which it has opened or grown."""
-        message = read.message
-        known = self._known.get(message.ref)
-        own = self._by_id(known.lead_id) if known is not None else None
-        if known is not None and not _is_newer(message, known):
-            return own.origin if own else None
+        message, version = read.message, _version_of(read)
+        seen = self._seen.get(message.ref)
+        if seen is not None and seen.version >= version:
+            return seen.origin
+        own = self.by_origin[seen.origin] if seen and seen.origin else None
         theirs = [lead for lead in self.by_origin.values() if lead.person == message.person]
-        before = own or open_lead(theirs, message.person, message.occurred_at)
+        before = own or open_lead(theirs, message.person, message.occurred_at, message.ref)
         after = grow(before, message, read.inquiry)
-        if after is None:
-            return None
-        if after != before:
+        if after is not None and after != before:
             self.by_origin[after.origin] = self.changed[after.origin] = after
-        return after.origin
-
-    def _by_id(self, lead_id: int | None) -> LeadState | None:
-        return (
-            next((s for s in self.by_origin.values() if s.id == lead_id), None) if lead_id else None
-        )
+        origin = after.origin if after else None
+        if message.kind != "deleted":
+            # Words that turned to spam stay where they were.
+            self._seen[message.ref] = _Seen(version, origin or (own.origin if own else None))
+        return origin
 
 
 class Leads:
@@ -96,6 +118,8 @@ class Leads:
         if not messages:
             return {}
         async with self._database.transaction() as connection:
+            people = list({m.message.person for m in messages})
+            await connection.execute(_LOCK_PEOPLE, {"people": people})
             known = await _known_messages(connection, [m.message.ref for m in messages])
             ledger = _Ledger(await _leads_of(connection, messages, known), known)
             origins = {m.delivery_id: ledger.place(m) for m in messages}
@@ -135,24 +159,37 @@ class Leads:
             LeadMessage.model_validate(dict(row._mapping)) for row in rows
         ]
 
+    async def flow_runs(self, lead_id: int) -> list[UUID]:
+        """The flow runs that read this lead's messages, oldest first."""
+        messages = select(col(LeadMessage.delivery_id)).where(col(LeadMessage.lead_id) == lead_id)
+        statement = (
+            select(col(Batch.flow_run_id))
+            .join(Delivery, col(Delivery.batch_id) == col(Batch.id))
+            .where(col(Delivery.id).in_(messages), col(Batch.flow_run_id).is_not(None))
+            .group_by(col(Batch.id))
+            .order_by(col(Batch.created_at))
+        )
+        async with self._database.transaction() as connection:
+            return [run for run in (await connection.execute(statement)).scalars() if run]
 
-async def _known_messages(connection: AsyncConnection, refs: Sequence[str]) -> dict[str, Any]:
-    columns = (LeadMessage.ref, LeadMessage.lead_id, LeadMessage.edited_at)
-    rows = await connection.execute(
-        select(*(col(c) for c in columns)).where(col(LeadMessage.ref).in_(refs))
-    )
-    return {row.ref: row for row in rows}
+
+async def _known_messages(connection: AsyncConnection, refs: Sequence[str]) -> Sequence[Any]:
+    columns: list[Any] = [
+        col(getattr(LeadMessage, name)) for name in ("ref", "lead_id", "edited_at", "delivery_id")
+    ]
+    rows = await connection.execute(select(*columns).where(col(LeadMessage.ref).in_(refs)))
+    return rows.all()
 
 
 async def _leads_of(
-    connection: AsyncConnection, messages: Sequence[ReadMessage], known: dict[str, Any]
+    connection: AsyncConnection, messages: Sequence[ReadMessage], known: Sequence[Any]
 ) -> list[LeadState]:
     """The leads that these messages may belong to, locked."""
     earliest = min(m.message.occurred_at for m in messages) - LEAD_OPEN_FOR
     recent: ColumnElement[bool] = col(Lead.person).in_({m.message.person for m in messages}) & (
         col(Lead.last_message_at) >= earliest
     )
-    own = col(Lead.id).in_([row.lead_id for row in known.values() if row.lead_id])
+    own = col(Lead.id).in_([row.lead_id for row in known if row.lead_id])
     statement = select(*STATE_COLUMNS).where(recent | own).order_by(col(Lead.id)).with_for_update()
     rows = await connection.execute(statement)
     return [LeadState.model_validate(dict(row._mapping)) for row in rows]
@@ -183,18 +220,21 @@ async def _keep_words(
     messages: Sequence[ReadMessage],
     leads: dict[int, LeadState | None],
 ) -> None:
-    """Keep what was written; of two edits of one message the newer counts."""
+    """Keep what was written; of two versions of one message the newer counts.
+
+    A deletion takes nothing back: what a person wrote to us was written.
+    """
     rows: dict[str, dict[str, Any]] = {}
-    for read in messages:
+    written = [read for read in messages if read.message.kind != "deleted"]
+    for read in sorted(written, key=_version_of):
         message, lead = read.message, leads[read.delivery_id]
-        if message.kind == "deleted":  # there, not here: what was said was said
-            continue
+        before = rows.get(message.ref, {"lead_id": None, "at": message.occurred_at})
         rows[message.ref] = {
             "ref": message.ref,
             "delivery_id": read.delivery_id,
-            "lead_id": lead.id if lead else None,
+            "lead_id": lead.id if lead else before["lead_id"],
             "person": message.person,
-            "at": message.occurred_at,
+            "at": min(message.occurred_at, before["at"]),
             "edited_at": message.message.edited_at,
             "text": words_of(message),
             "inquiry": read.inquiry.model_dump(mode="json"),
@@ -202,25 +242,36 @@ async def _keep_words(
     if not rows:
         return
     statement = insert(LeadMessage).values(list(rows.values()))
-    new = statement.excluded
-    is_newer = func.coalesce(new.edited_at, new.at) >= func.coalesce(
-        col(LeadMessage.edited_at), col(LeadMessage.at)
+    new, old = statement.excluded, LeadMessage
+    never = literal("-infinity", DateTime(timezone=True))
+    is_newer = tuple_(func.coalesce(new.edited_at, never), new.delivery_id) >= tuple_(
+        func.coalesce(col(old.edited_at), never), col(old.delivery_id)
     )
+    changes = {
+        "delivery_id": new.delivery_id,
+        "edited_at": new.edited_at,
+        "text": new.text,
+        "inquiry": new.inquiry,
+    }
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=["ref"],
             set_={
-                "delivery_id": new.delivery_id,
-                "lead_id": func.coalesce(new.lead_id, col(LeadMessage.lead_id)),
-                "edited_at": new.edited_at,
-                "text": new.text,
-                "inquiry": new.inquiry,
+                "lead_id": func.coalesce(new.lead_id, col(old.lead_id)),
+                "at": func.least(new.at, col(old.at)),
+                **{
+                    name: case((is_newer, value), else_=col(getattr(old, name)))
+                    for name, value in changes.items()
+                },
             },
-            where=is_newer,
         )
     )
 
 
-def _is_newer(message: InboundMessage, known: Any) -> bool:
-    edited_at = message.message.edited_at
-    return edited_at is not None and (known.edited_at is None or edited_at > known.edited_at)
+def _version_of(read: ReadMessage) -> _Version:
+    return _version(read.message.message.edited_at, read.delivery_id)
+
+
+def _version(edited_at: datetime | None, delivery_id: int) -> _Version:
+    """What orders the versions of a message; edits of the same second go as they came."""
+    return edited_at is not None, edited_at.timestamp() if edited_at else 0.0, delivery_id

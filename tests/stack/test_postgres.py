@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
@@ -20,20 +21,22 @@ from tests.support import free_port, until
 homes = count(1)
 
 
+@pytest.fixture(scope="module")
+def made(open_dir: Path) -> Path:
+    """A home with data that were made and never served."""
+    home = open_dir / "made"
+    EmbeddedPostgres(home, free_port()).prepare()
+    return home
+
+
 @pytest.fixture
-async def server(open_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
+async def server(open_dir: Path, made: Path) -> AsyncIterator[EmbeddedPostgres]:
     home = open_dir / f"own-{next(homes)}"
+    subprocess.run(["cp", "-a", made, home], check=True)
     one = EmbeddedPostgres(home, free_port())
     yield one
     await one.stop()
-    assert not [p for p in psutil.process_iter() if p.name() == "postgres" and _at(p, one.data)]
-
-
-def _at(process: psutil.Process, data: Path) -> bool:
-    try:
-        return process.cwd() == str(data)
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False
+    assert one.serving() == []
 
 
 def setting(server: EmbeddedPostgres, name: str) -> str:
@@ -75,8 +78,8 @@ async def test_nobody_enters_without_the_password(server: EmbeddedPostgres) -> N
 
 async def test_a_first_start_that_was_killed_is_begun_again(server: EmbeddedPostgres) -> None:
     half = server.base / "data.new"
-    half.mkdir(parents=True)
-    (half / "PG_VERSION").write_text("18\n")
+    server.data.rename(half)
+    (half / "postgresql.conf").unlink()
     await server.start()
     assert not half.exists()
     assert await server.answers()
@@ -138,11 +141,9 @@ async def test_a_taken_port(server: EmbeddedPostgres) -> None:
     ],
 )
 async def test_data_that_cannot_be_used(server: EmbeddedPostgres, spoil, words) -> None:  # type: ignore[no-untyped-def]
-    await server.start()
-    await server.stop()
     spoil(server)
     with pytest.raises(Rejected, match=words) as caught:
-        await server.start()
+        server.prepare()
     assert "\n" not in str(caught.value)
 
 

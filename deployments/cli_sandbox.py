@@ -1,0 +1,146 @@
+"""``potok sandbox``: write as a customer, see the stand-in CRM, switch failures on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+app = typer.Typer(help="The stand-ins for the vendors.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="For a program to read.")]
+Vendor = Annotated[str, typer.Argument(metavar="telegram|bitrix|llm")]
+
+
+@app.command()
+def say(
+    text: Annotated[str, typer.Argument(help="What they write.")] = "",
+    person: Annotated[str, typer.Option("--as", help="Who: any word.")] = "customer-1",
+    name: Annotated[str, typer.Option(help="Their name in Telegram.")] = "",
+    phone_card: Annotated[str, typer.Option(help="A phone they share as a contact card.")] = "",
+) -> None:
+    """Write to the bot in Telegram, as a customer would."""
+    from deployments.cli_show import fail, out, plain_errors
+
+    if not text.strip() and not phone_card:
+        fail("say something: a text, or --phone-card with a phone")
+    who = {"as": person} | ({"name": name} if name else {})
+    said = [who | {"text": text}] if text.strip() else []
+    said += [who | {"contact": phone_card}] if phone_card else []
+    with plain_errors():
+        keys = asyncio.run(_say(said))
+    for key in keys:
+        out.print(f"said: `potok inbox show {key}` shows what becomes of it", soft_wrap=True)
+
+
+@app.command()
+def leads(as_json: Json = False) -> None:
+    """List the leads of the stand-in CRM."""
+    from deployments import cli_store
+    from deployments.cli_show import out, plain_errors
+
+    with plain_errors():
+        found = asyncio.run(_ask("GET", "bitrix/leads"))
+    if as_json:
+        typer.echo(cli_store.json_from(found))
+    elif found:
+        cli_store.print_table(_table(found))
+    else:
+        out.print("the stand-in CRM has no leads: `potok sandbox say` makes one")
+
+
+@app.command()
+def fail(
+    vendor: Vendor,
+    kind: Annotated[str, typer.Argument(help="A wrong one lists those there are.")],
+    times: Annotated[int | None, typer.Option(min=1, help="How often it strikes.")] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="seconds=5, status=429, how=504 …"),
+    ] = None,
+) -> None:
+    """Switch a failure of a vendor on."""
+    from deployments.cli_show import out, plain_errors
+    from lib.errors import Rejected
+
+    with plain_errors():
+        _check_vendor(vendor)
+        failure: dict[str, Any] = {"kind": kind} | ({"times": times} if times else {})
+        for word in more or []:
+            field, equals, value = word.partition("=")
+            if not equals:
+                raise Rejected(f"--set {word!r} should be FIELD=VALUE")
+            failure[field] = _value(value)
+        asyncio.run(_ask("POST", f"{vendor}/failures", failure))
+        out.print(f"{vendor}: {kind} is on; `potok sandbox reset {vendor}` ends it", soft_wrap=True)
+
+
+@app.command()
+def reset(vendors: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Bring vendors back to their start: what they stored and what fails is forgotten."""
+    from deployments.cli_show import out, plain_errors
+    from deployments.sandbox_calls import VENDORS
+
+    with plain_errors():
+        for vendor in vendors or VENDORS:
+            _check_vendor(vendor)
+        for vendor in vendors or VENDORS:
+            asyncio.run(_ask("POST", f"{vendor}/reset"))
+        out.print(f"as at the start: {', '.join(vendors or VENDORS)}")
+
+
+async def _say(said: list[dict[str, Any]]) -> list[str]:
+    from deployments.running import find_running
+    from deployments.sandbox_calls import SandboxCalls
+
+    async with SandboxCalls(find_running()) as sandbox:
+        return [await sandbox.say(one) for one in said]
+
+
+async def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    from deployments.running import find_running
+    from deployments.sandbox_calls import SandboxCalls
+
+    async with SandboxCalls(find_running()) as sandbox:
+        return await sandbox.ask(method, path, body)
+
+
+def _check_vendor(vendor: str) -> None:
+    from deployments.sandbox_calls import VENDORS
+    from lib.errors import Rejected
+
+    if vendor not in VENDORS:
+        raise Rejected(f"there is no vendor {vendor!r}: it is one of {', '.join(VENDORS)}")
+
+
+def _value(word: str) -> Any:
+    try:
+        return json.loads(word)
+    except ValueError:
+        return word
+
+
+def _table(found: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from deployments.cli_store import on_screen
+
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    shown.add_column("id", justify="right")
+    shown.add_column("title", overflow="fold")
+    shown.add_column("comments", justify="right")
+    shown.add_column("origin", overflow="ellipsis", no_wrap=True, style="dim")
+    for lead in found:
+        shown.add_row(
+            str(lead["id"]),
+            Text(on_screen(lead.get("title") or "")),
+            str(len(lead.get("timeline") or [])),
+            Text(on_screen(lead.get("originId") or "")),
+        )
+    return shown

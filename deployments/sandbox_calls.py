@@ -1,0 +1,95 @@
+"""Calls of the sandbox's control surface: what a person does to it, over real HTTP."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from deployments import sandbox_access
+from deployments.running import Running, check_sandbox
+from lib.errors import Rejected, Unavailable
+
+VENDORS = ("telegram", "bitrix", "llm")
+TIMEOUT_S = 10.0
+NOT_RUNNING = "the sandbox does not run: `potok up --sandbox` starts it"
+
+
+class SandboxCalls:
+    """The control surface of a running sandbox.
+
+    Args:
+        running: what runs now.
+
+    Raises:
+        Rejected: the stack that runs talks to real vendors.
+    """
+
+    def __init__(self, running: Running) -> None:
+        check_sandbox(running)
+        self._settings = running.settings
+        self._http = httpx.AsyncClient(
+            base_url=self._settings.sandbox_url, timeout=TIMEOUT_S, trust_env=False
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def say(self, said: dict[str, Any]) -> str:
+        """Write to the bot as a person.
+
+        Args:
+            said: the fields of the sandbox's ``Said``.
+
+        Returns:
+            The key that the delivery will have in the inbox.
+
+        Raises:
+            Rejected: the sandbox refuses it.
+            Unavailable: the sandbox does not run.
+        """
+        await self.ensure_webhook()
+        spoken = await self.ask("POST", "telegram/say", said | {"token": sandbox_access.BOT_TOKEN})
+        return f"telegram:{self._settings.telegram_bot_name}:{spoken['update_id']}"
+
+    async def ensure_webhook(self) -> None:
+        """Point the sandbox's bot at our gateway: its memory ends with its process."""
+        url = f"{self._settings.gateway_url}/hooks/telegram/{self._settings.telegram_bot_name}"
+        hook = {"url": url, "secret_token": sandbox_access.WEBHOOK_SECRET}
+        await self._request("POST", f"/telegram/bot{sandbox_access.BOT_TOKEN}/setWebhook", hook)
+
+    async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Ask the control surface.
+
+        Args:
+            method: of HTTP.
+            path: below ``/control/``.
+            body: as JSON.
+
+        Raises:
+            Rejected: it refuses, in its own words.
+            Unavailable: the sandbox does not run.
+        """
+        return await self._request(method, f"/control/{path}", body)
+
+    async def _request(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        try:
+            response = await self._http.request(method, path, json=body)
+            answer = response.json()
+        except (httpx.TransportError, ValueError):
+            raise Unavailable(NOT_RUNNING) from None
+        if response.is_success:
+            return answer
+        words = answer.get("error") or answer.get("description") if isinstance(answer, dict) else ""
+        raise Rejected(
+            f"the sandbox refuses: {' '.join(str(words or response.status_code).split())}"
+        )

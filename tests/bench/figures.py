@@ -1,0 +1,151 @@
+"""Figures over several runs, and what is asked of each."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that at least ``percent`` of all do not exceed; NaN of nothing."""
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+@dataclass(slots=True)
+class Sample:
+    """What one run of a measure gave.
+
+    Attributes:
+        figures: by the key of their row.
+        notes: lines for people: where the time or the memory went.
+    """
+
+    figures: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        key: ``<measure>.<figure>_<unit>``.
+        says: what was measured.
+        unit: after the figure.
+        must: what it may not exceed, or, as a ``is_floor``, not fall below.
+        aim: what it should reach.
+        is_floor: more is better.
+        anchor: key of the figure of the same session that this one is compared with.
+    """
+
+    key: str
+    says: str
+    unit: str = ""
+    must: float | None = None
+    aim: float | None = None
+    is_floor: bool = False
+    anchor: str | None = None
+
+    def meets(self, value: float, wanted: float) -> bool:
+        """Whether a value is as good as wanted."""
+        return value >= wanted if self.is_floor else value <= wanted
+
+
+EQUAL = 1.05  # two measurements of the same differ by as much
+
+ROWS = (
+    Row("message.p50_ms", "one message every 0.5 s, webhook → CRM, p50", "ms", 300, 46,
+        anchor="direct.p50_ms"),
+    Row("message.p95_ms", "one message every 0.5 s, webhook → CRM, p95", "ms", 800, 94,
+        anchor="direct.p95_ms"),
+    Row("message.alone_p50_ms", "one message, sent when the run before has ended, p50", "ms",
+        anchor="direct.p50_ms"),
+    Row("message.sent_p50_ms", "one every 0.5 s, from the client's first byte, p50", "ms"),
+    Row("message.hook_p50_ms", "webhook answered, one message every 0.5 s, p50", "ms"),
+    Row("direct.p50_ms", "the same work without Prefect and HTTP door, p50", "ms"),
+    Row("direct.p95_ms", "the same work without Prefect and HTTP door, p95", "ms"),
+    Row("steady.crm_p50_ms", "50 messages a second, webhook → CRM, p50", "ms"),
+    Row("steady.crm_p95_ms", "50 messages a second, webhook → CRM, p95", "ms", 3000, 1000),
+    Row("steady.hook_p50_ms", "webhook answered during that time, p50", "ms"),
+    Row("steady.hook_p99_ms", "webhook answered during that time, p99", "ms", 25, 10),
+    Row("steady.missing", "of these messages not in the CRM", "", 0, 0),
+    Row("burst.leads_per_s", "burst of 1,000, all in the CRM", "leads/s", 100, 266, is_floor=True),
+    Row("burst.all_s", "burst of 1,000, until all are in the CRM", "s", 15),
+    Row("burst.hook_p99_ms", "webhook answered during the burst, p99", "ms"),
+    Row("burst.lost", "of the burst lost", "", 0, 0),
+    Row("burst.doubled", "of the burst doubled", "", 0, 0),
+    Row("limited.leads_per_s", "burst of 1,000 under Bitrix24's limit (2/s, burst 50)", "leads/s",
+        25, 40, is_floor=True, anchor="burst.leads_per_s"),
+    Row("limited.next_leads_per_s", "the next 1,000 right after, the bucket being full", "leads/s",
+        is_floor=True),
+    Row("limited.refused", "requests that the portal refused (QUERY_LIMIT_EXCEEDED)"),
+    Row("limited.lost", "of both bursts lost", "", 0, 0),
+    Row("limited.doubled", "of both bursts doubled", "", 0, 0),
+    Row("worker.ratio", "warm worker against the stock process worker", "times", 15, 40,
+        is_floor=True),
+    Row("worker.warm_s", "trivial flow, warm worker, create run → Completed", "s",
+        anchor="worker.stock_s"),
+    Row("worker.stock_s", "trivial flow, stock process worker (poll 0.3 s)", "s"),
+    Row("worker.unwoken_s", "trivial flow, warm worker, run made by hand: found by polling", "s",
+        anchor="worker.stock_s"),
+    Row("inbox.ratio", "claim and settle of 50, beside settled rows against an empty inbox",
+        "times", 1.5, EQUAL),
+    Row("inbox.claim_ratio", "of which the claim alone", "times"),
+    Row("inbox.full_ms", "claim and settle of 50 beside settled rows", "ms",
+        anchor="inbox.empty_ms"),
+    Row("inbox.empty_ms", "claim and settle of 50, empty inbox", "ms"),
+    Row("backlog.many_ms", "claim of 200 while 20,000 wait", "ms", anchor="backlog.few_ms"),
+    Row("backlog.few_ms", "claim of 200 while 200 wait", "ms"),
+    Row("memory.rest_mb", "gateway + dispatcher + worker with its spares, at rest", "MB", 600, 350),
+    Row("memory.growth", "the same after many messages against after 1,000", "times", 1.1, EQUAL),
+    Row("memory.gateway_mb", "gateway with dispatcher, at rest", "MB"),
+    Row("memory.worker_mb", "worker, at rest", "MB"),
+    Row("memory.template_mb", "template of the spares, at rest", "MB"),
+    Row("memory.spare_mb", "all spares, at rest", "MB"),
+    Row("memory.prefect_mb", "Prefect server, at rest", "MB"),
+    Row("memory.postgres_mb", "PostgreSQL, at rest", "MB"),
+    Row("memory.sandbox_mb", "sandbox, at rest", "MB"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over the runs."""
+
+    least: float
+    median: float
+    most: float
+    runs: int
+
+    def text(self, unit: str) -> str:
+        """``12–13–15 ms``, or ``13 ms`` when all runs agree or there was one."""
+        parts = [short(self.least), short(self.median), short(self.most)]
+        words = parts[1] if self.runs == 1 or len(set(parts)) == 1 else "–".join(parts)
+        return f"{words} {unit}".rstrip()
+
+
+def spreads_of(samples: Mapping[str, Sequence[Sample]]) -> dict[str, Spread]:
+    """Every figure of every measure, over its runs."""
+    found: dict[str, list[float]] = {}
+    for runs in samples.values():
+        for sample in runs:
+            for key, value in sample.figures.items():
+                found.setdefault(key, []).append(value)
+    return {
+        key: Spread(min(values), statistics.median(values), max(values), len(values))
+        for key, values in found.items()
+    }
+
+
+def short(value: float) -> str:
+    """Three digits that count."""
+    if math.isnan(value):
+        return "–"
+    if value == 0 or abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}".removesuffix(".00")

@@ -1,0 +1,64 @@
+"""The measures by name, in the order they are taken."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import cast
+
+from tests.bench.figures import Sample
+from tests.bench.house import House
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How much is done.
+
+    Attributes:
+        is_quick: less of everything, to see that it works.
+        is_long: 100,000 messages for the memory.
+        say: shows a line while a measure runs.
+    """
+
+    is_quick: bool
+    is_long: bool
+    say: Callable[[str], None]
+
+
+Measuring = Callable[[House, Options], Awaitable[Sample]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure.
+
+    Attributes:
+        name: as on the command line, and before the dot in the keys of its figures.
+        module: of this package, with the function ``measure``.
+        limit: BITRIX24_LIMIT of the stack that it wants.
+        wants_fresh: it wants a stack that has just started.
+    """
+
+    name: str
+    module: str
+    limit: str = "off"
+    wants_fresh: bool = False
+
+    def load(self) -> Measuring:
+        """Import it: only what is measured costs the bench's process memory and time."""
+        module = importlib.import_module(f"tests.bench.{self.module}")
+        return cast(Measuring, module.measure)
+
+
+MEASURES = (
+    Measure("direct", "of_direct"),
+    Measure("message", "of_message"),
+    Measure("steady", "of_steady"),
+    Measure("burst", "of_burst"),
+    Measure("worker", "of_worker"),
+    Measure("inbox", "of_inbox"),
+    Measure("backlog", "of_backlog"),
+    Measure("memory", "of_memory", wants_fresh=True),
+    Measure("limited", "of_limited", limit="50/2"),
+)

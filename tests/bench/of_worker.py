@@ -1,0 +1,108 @@
+"""A flow that does nothing, on the warm worker and on Prefect's stock process worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from deployments.processes import Supervisor
+from deployments.program import Program
+from deployments.settings import ROOT
+from deployments.worker import POOL
+from lib.store.batches import RUNS_CHANNEL
+from tests.bench.figures import Sample
+from tests.bench.house import House
+from tests.bench.measures import Options
+
+STOCK_POOL = "bench-stock"
+STOCK_POLL_S = 0.3  # the default is 10 s, and would add 5 s on average
+RUNS = 5
+QUICK_RUNS = 2
+WITHIN_S = 120.0
+LOOK_EVERY_S = 0.02
+
+_ENDED = """
+    select type::text as type, message, timestamp from flow_run_state
+    where flow_run_id = %s and type in ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')
+"""
+
+
+async def measure(house: House, options: Options) -> Sample:
+    """Medians of a few runs each, after one that does not count; never both workers at once."""
+    await house.until_quiet()
+    runs = QUICK_RUNS if options.is_quick else RUNS
+    warm = await _deployed(house, POOL)
+    await _run_s(house, warm, wakes=True)
+    warm_s = [await _run_s(house, warm, wakes=True) for _ in range(runs)]
+    unwoken_s = [await _run_s(house, warm, wakes=False) for _ in range(runs)]
+    options.say(f"warm: {statistics.median(warm_s):.2f} s")
+    await house.api("POST", "/work_pools/", {"name": STOCK_POOL, "type": "process"}, (409,))
+    stock = await _deployed(house, STOCK_POOL)
+    async with _stock_worker(house):
+        await _run_s(house, stock, wakes=False)
+        stock_s = [await _run_s(house, stock, wakes=False) for _ in range(runs)]
+    warm_median, stock_median = statistics.median(warm_s), statistics.median(stock_s)
+    return Sample(
+        {
+            "worker.ratio": stock_median / warm_median,
+            "worker.warm_s": warm_median,
+            "worker.stock_s": stock_median,
+            "worker.unwoken_s": statistics.median(unwoken_s),
+        },
+        [f"{name}: " + " ".join(f"{s:.2f}" for s in seconds) + " s"
+         for name, seconds in (("warm", warm_s), ("unwoken", unwoken_s), ("stock", stock_s))],
+    )  # fmt: skip
+
+
+async def _deployed(house: House, pool: str) -> UUID:
+    """The trivial flow's deployment to a pool."""
+    flow = await house.api("POST", "/flows/", {"name": "bench-trivial"})
+    wanted = {
+        "name": pool,
+        "flow_id": flow["id"],
+        "entrypoint": "tests.bench.flows_trivial.trivial",
+        "work_pool_name": pool,
+    }
+    return UUID((await house.api("POST", "/deployments/", wanted))["id"])
+
+
+async def _run_s(house: House, deployment: UUID, *, wakes: bool) -> float:
+    """Seconds from the request that creates a run to its state Completed.
+
+    Args:
+        house: the stack.
+        deployment: of the trivial flow.
+        wakes: tell the worker, as the dispatcher does for the inbox's runs.
+    """
+    began = time.time()
+    run = await house.api("POST", f"/deployments/{deployment}/create_flow_run", {})
+    if wakes:
+        await house.potok.execute(f"notify {RUNS_CHANNEL}")
+    async with asyncio.timeout(WITHIN_S):
+        while (row := await (await house.prefect.execute(_ENDED, (run["id"],))).fetchone()) is None:
+            await asyncio.sleep(LOOK_EVERY_S)
+    if row["type"] != "COMPLETED":
+        raise RuntimeError(f"the trivial run ended as {row['type']}: {row['message']}")
+    return float(row["timestamp"].timestamp() - began)
+
+
+@asynccontextmanager
+async def _stock_worker(house: House) -> AsyncIterator[None]:
+    """Prefect's process worker with our settings of its client, polling often."""
+    supervisor = Supervisor(house.settings.home / "stock")
+    words = ("-m", "prefect", "worker", "start", "--pool", STOCK_POOL, "--type", "process")
+    env = house.settings.child_env() | {
+        "PREFECT_WORKER_QUERY_SECONDS": str(STOCK_POLL_S),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(":"),
+    }
+    try:
+        await supervisor.start(Program("stock", [sys.executable, *words], env, ROOT))
+        yield
+    finally:
+        await supervisor.stop()

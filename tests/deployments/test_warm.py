@@ -1,0 +1,127 @@
+"""The warm worker over a real Prefect server: processes that stay, and those that must not."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.deployments.warm_flows import MARKER
+from tests.flows.people import Person, key, new_phone
+from tests.stack_fixture import LiveStack, eventually
+
+CANCEL_WITHIN_S = 5.0
+
+
+@pytest.fixture(scope="module")
+async def deployment(stack: LiveStack) -> str:
+    """A deployment of `look_around` on the pool ``live``."""
+    flow = await stack.prefect("/flows/", {"name": "look-around"})
+    body = {
+        "name": "test",
+        "flow_id": flow["id"],
+        "entrypoint": "tests.deployments.warm_flows.look_around",
+        "work_pool_name": "live",
+        "enforce_parameter_schema": False,
+    }
+    return str((await stack.prefect("/deployments/", body))["id"])
+
+
+async def run_of(
+    stack: LiveStack, deployment: str, env: dict[str, str] | None = None, **parameters: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A run that has ended, and what it saw."""
+    body = {"parameters": parameters, "job_variables": {"env": env or {}}}
+    run = await stack.prefect(f"/deployments/{deployment}/create_flow_run", body)
+    await stack.rows("notify potok_runs")
+    ended = await stack.run_ended(run["id"])
+    ((seen,),) = await stack.artifacts(run["id"])
+    assert seen["run"] == run["id"]
+    return ended, seen
+
+
+async def test_a_process_takes_another_run_after_a_good_one(
+    stack: LiveStack, deployment: str
+) -> None:
+    first, one = await run_of(stack, deployment)
+    second, two = await run_of(stack, deployment)
+    assert (first["state_type"], second["state_type"]) == ("COMPLETED", "COMPLETED")
+    assert one["pid"] == two["pid"]
+
+
+async def test_a_process_takes_no_run_after_a_failed_one(stack: LiveStack, deployment: str) -> None:
+    failed, one = await run_of(stack, deployment, fail=True)
+    _, two = await run_of(stack, deployment)
+    assert failed["state_type"] == "FAILED", "by its flow, not Crashed by its worker"
+    assert one["pid"] != two["pid"]
+
+
+async def test_no_run_sees_the_environment_of_the_one_before(
+    stack: LiveStack, deployment: str
+) -> None:
+    _, given = await run_of(stack, deployment, {MARKER: "mine"})
+    _, after = await run_of(stack, deployment)
+    assert given["pid"] == after["pid"]
+    assert (given["marker"], after["marker"]) == ("mine", None)
+
+
+async def test_each_log_line_is_with_its_own_run(stack: LiveStack, deployment: str) -> None:
+    runs = [(await run_of(stack, deployment))[0] for _ in range(2)]
+    for run in runs:
+        wanted = {"logs": {"flow_run_id": {"any_": [run["id"]]}}}
+
+        async def logged(wanted: dict[str, Any] = wanted) -> list[str]:
+            lines = await stack.prefect("/logs/filter", wanted)
+            return [line["message"] for line in lines if line["message"] == "looked around"]
+
+        assert await eventually(logged) == ["looked around"]
+
+
+async def test_cancelling_ends_the_process_and_the_messages_go_back(stack: LiveStack) -> None:
+    person = Person()
+    update = person.says(f"Нужен лизинг, {new_phone()}")
+    await stack.control("bitrix/failures", {"kind": "silent", "seconds": 300})
+    await stack.post(update)
+    batch_id = await stack.claimed(key(update))
+    process = await stack.process_of(batch_id)
+    (row,) = await stack.deliveries([key(update)])
+    state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}  # as the UI's button does
+    await stack.prefect(f"/flow_runs/{row['flow_run_id']}/set_state", state)
+    began = time.monotonic()
+
+    async def gone() -> bool:
+        return not process.is_running()
+
+    await eventually(gone)
+    took_s = time.monotonic() - began
+    run = await stack.run_ended(row["flow_run_id"])
+    assert run["state_type"] == "CANCELLED"
+    (row,) = await stack.settled([key(update)])
+    assert (row["state"], row["attempts"]) == ("done", 1)
+    assert len(await stack.crm(person.ref(update))) == 1
+    assert took_s < CANCEL_WITHIN_S
+
+
+async def test_a_run_that_waits_can_be_cancelled_too(stack: LiveStack, deployment: str) -> None:
+    body = {
+        "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00Z"}}
+    }
+    run = await stack.prefect(f"/deployments/{deployment}/create_flow_run", body)
+    state = {"state": {"type": "CANCELLED"}}
+    await stack.prefect(f"/flow_runs/{run['id']}/set_state", state)
+    assert (await stack.run_ended(run["id"]))["state_type"] == "CANCELLED"
+
+
+async def test_a_run_whose_process_dies_is_crashed(stack: LiveStack) -> None:
+    person = Person()
+    update = person.says(f"Нужен факторинг, {new_phone()}")
+    await stack.control("bitrix/failures", {"kind": "silent", "seconds": 300})
+    await stack.post(update)
+    batch_id = await stack.claimed(key(update))
+    (await stack.process_of(batch_id)).kill()
+    (row,) = await stack.deliveries([key(update)])
+    run = await stack.run_ended(row["flow_run_id"])
+    assert run["state_type"] == "CRASHED"
+    (row,) = await stack.settled([key(update)])
+    assert row["state"] == "done"

@@ -1,0 +1,63 @@
+"""Prefect as the dispatcher sees it, in memory: our own protocol, so our own implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from lib.errors import Unavailable
+
+
+class MemoryRuns:
+    """Flow runs by idempotency key, with states that a test sets.
+
+    Attributes:
+        away: while true, every question is Unavailable.
+        created: every accepted request to create a run, also of one that was there.
+        crashed: what was said about each run that was crashed.
+    """
+
+    def __init__(self) -> None:
+        self.away = False
+        self.by_key: dict[str, UUID] = {}
+        self.states: dict[UUID, str] = {}
+        self.created: list[dict[str, Any]] = []
+        self.crashed: dict[UUID, str] = {}
+
+    async def create_run(
+        self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]
+    ) -> UUID:
+        """Create a run, Scheduled; the same key gives the same run."""
+        self._check()
+        self.created.append(
+            {"deployment": deployment, "key": key, "name": name, "tags": tags, **parameters}
+        )
+        run_id = self.by_key.setdefault(key, uuid4())
+        self.states.setdefault(run_id, "SCHEDULED")
+        return run_id
+
+    async def run_states(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        """State types of those runs that are there."""
+        if ids:
+            self._check()
+        return {run_id: self.states[run_id] for run_id in ids if run_id in self.states}
+
+    async def crash_run(self, run_id: UUID, message: str) -> None:
+        """Show a run as Crashed."""
+        self._check()
+        self.states[run_id] = "CRASHED"
+        self.crashed[run_id] = message
+
+    @property
+    def batch_ids(self) -> list[UUID]:
+        """The batches that have a run, in the order they were started."""
+        return list(dict.fromkeys(UUID(each["batch_id"]) for each in self.created))
+
+    def run_of(self, batch_id: UUID) -> UUID:
+        """The run of a batch."""
+        return self.by_key[f"batch:{batch_id}"]
+
+    def _check(self) -> None:
+        if self.away:
+            raise Unavailable("Prefect is away")

@@ -1,0 +1,286 @@
+"""The whole real stack for tests, with the sandbox as every vendor: one for the session."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import httpx
+import psutil
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from deployments.sandbox.telegram_people import user_id_of
+from deployments.sandbox_access import BITRIX_PATH, BOT_TOKEN, WEBHOOK_SECRET
+from deployments.settings import ROOT, Settings
+from deployments.stack import Stack
+from lib.store.batches import CLAIM_LOCK
+from tests.support import free_port
+
+T = TypeVar("T")
+
+ON_DUTY = "on-duty"  # the person who is told of failures
+ALERT_CHAT = user_id_of(ON_DUTY)
+LLM_TIMEOUT_S = 3.0
+LIMIT = (50, 25.0)  # at Bitrix24's own 50 and 2/s these tests would take an hour
+WITHIN_S = 90.0  # everything here takes seconds; on a machine that is busy, many
+LOOK_EVERY_S = 0.1
+
+AWAY = (psycopg.OperationalError, httpx.TransportError)
+OVER = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+
+
+async def eventually(condition: Callable[[], Awaitable[T]], within_s: float = WITHIN_S) -> T:
+    """What the condition gives once that is true; a part that is away counts as not yet.
+
+    Raises:
+        AssertionError: it was not true within the deadline; the last answer is in the message.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        last: object
+        try:
+            if found := await condition():
+                return found
+            last = found
+        except AWAY as exc:
+            last = exc
+        assert time.monotonic() < deadline, f"not within {within_s:.0f} s, but {last!r}"
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+@dataclass
+class LiveStack:
+    """A stack that runs, and the ways to look at it and to hurt it."""
+
+    settings: Settings
+    stack: Stack
+    http: httpx.AsyncClient
+
+    async def post(self, update: dict[str, Any]) -> str:
+        """Post an update as Telegram does: ``accepted``, ``duplicate`` or ``ignored``.
+
+        Raises:
+            httpx.HTTPError: it was not answered 200; Telegram would send it again.
+        """
+        headers = {"X-Telegram-Bot-Api-Secret-Token": WEBHOOK_SECRET}
+        url = f"{self.settings.gateway_url}/hooks/telegram/main"
+        answer = await self.http.post(url, json=update, headers=headers)
+        answer.raise_for_status()
+        return str(answer.json()["result"])
+
+    async def control(self, path: str, body: Any = None, method: str = "") -> Any:
+        """The sandbox's control surface: a GET, with a body a POST."""
+        return await self._ask(f"{self.settings.sandbox_url}/control/{path}", body, method)
+
+    async def prefect(self, path: str, body: Any = None, method: str = "") -> Any:
+        """Prefect's API: a GET, with a body a POST."""
+        return await self._ask(f"{self.settings.prefect_api_url}{path}", body, method)
+
+    async def bitrix(self, method: str, **params: Any) -> Any:
+        """What the portal's REST gives, as another program of the company would ask it."""
+        url = f"{self.settings.sandbox_url}{BITRIX_PATH}{method}"
+        return (await self._ask(url, params))["result"]
+
+    async def potok(self, *words: str) -> str:
+        """What the command line says, run as a person would run it."""
+        command = (sys.executable, "-m", "deployments.cli", *words)
+        env = self.settings.child_env()
+        ran = await asyncio.create_subprocess_exec(*command, env=env, cwd=ROOT, stdout=PIPE)
+        async with asyncio.timeout(WITHIN_S):
+            said, _ = await ran.communicate()
+        assert ran.returncode == 0, said.decode()
+        return said.decode()
+
+    async def rows(self, sql: str, *params: Any) -> list[dict[str, Any]]:
+        """The rows that a statement gives in our database, on a connection of its own."""
+        dsn = self.settings.database_url
+        async with (
+            await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=5) as link,
+            link.cursor(row_factory=dict_row) as cursor,
+        ):
+            await cursor.execute(sql, params)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def deliveries(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """These deliveries, in the order they came, each with its flow run."""
+        return await self.rows(
+            "select d.*, b.flow_run_id from deliveries d left join batches b on b.id = d.batch_id "
+            "where d.key = any(%s) order by d.id",
+            list(keys),
+        )
+
+    async def settled(
+        self, keys: Sequence[str], within_s: float = WITHIN_S
+    ) -> list[dict[str, Any]]:
+        """These deliveries, once each of them is done or dead."""
+
+        async def all_settled() -> list[dict[str, Any]] | None:
+            found = await self.deliveries(keys)
+            is_over = all(row["state"] in ("done", "dead") for row in found)
+            return found if is_over and len(found) == len(set(keys)) else None
+
+        return await eventually(all_settled, within_s)
+
+    async def claimed(self, key: str) -> UUID:
+        """The batch that has a delivery, once it is claimed."""
+
+        async def batch() -> UUID | None:
+            found = await self.deliveries([key])
+            return found[0]["batch_id"] if found and found[0]["state"] == "claimed" else None
+
+        return await eventually(batch)
+
+    async def crm(self, *origins: str) -> list[dict[str, Any]]:
+        """The CRM's leads of these origins, each with its timeline; all of them without any."""
+        leads = await self.control("bitrix/leads")
+        return [lead for lead in leads if not origins or lead["originId"] in origins]
+
+    async def sent(self) -> list[str]:
+        """What the person on duty was told."""
+        found = await self.control(f"telegram/sent?chat_id={ALERT_CHAT}")
+        return [each["message"].get("text", "") for each in found["messages"]]
+
+    async def run_ended(self, run_id: UUID, within_s: float = WITHIN_S) -> dict[str, Any]:
+        """A flow run as Prefect's API shows it, once it has ended."""
+
+        async def ended() -> dict[str, Any] | None:
+            run: dict[str, Any] = await self.prefect(f"/flow_runs/{run_id}")
+            return run if run["state_type"] in OVER else None
+
+        return await eventually(ended, within_s)
+
+    async def artifacts(self, run_id: UUID) -> list[Any]:
+        """The contents of the artifacts that a run has left."""
+        body = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+        found = await self.prefect("/artifacts/filter", body)
+        return [json.loads(each["data"]) for each in found]
+
+    @asynccontextmanager
+    async def claims_held(self) -> AsyncIterator[None]:
+        """Let messages gather for as long as the block lasts: one batch takes them all."""
+        link = await psycopg.AsyncConnection.connect(self.settings.database_url)
+        async with link:
+            await link.execute("select pg_advisory_xact_lock(%s)", (CLAIM_LOCK,))
+            yield
+
+    async def be_honest(self) -> None:
+        """Switch every failure of the sandbox off."""
+        await self.control("bitrix/failures", method="DELETE")
+        await self.control("bitrix/limit", {"off": True})
+        await self.control("llm/reset", {})
+
+    async def be_well(self, within_s: float = WITHIN_S) -> None:
+        """Wait until every part answers and the worker takes runs."""
+        ready = self.stack.supervisor.run_dir / "worker.ready"
+
+        async def all_well() -> bool:
+            answers = [
+                await self.http.get(f"{self.settings.gateway_url}/readyz"),
+                await self.http.get(f"{self.settings.sandbox_url}/healthz"),
+            ]
+            return ready.exists() and all(answer.status_code == 200 for answer in answers)
+
+        await eventually(all_well, within_s)
+
+    def pid(self, name: str) -> int:
+        """The pid of a program of the stack; another one after it was restarted."""
+        return self.stack.supervisor.pid(name)
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send a program a signal; should it die, the supervisor starts it again."""
+        os.kill(self.pid(name), number)
+
+    async def process_of(self, batch_id: UUID) -> psutil.Process:
+        """The process of the run that has a batch: the one at the other end of its lock."""
+
+        async def holding() -> psutil.Process | None:
+            found = await self.rows(
+                "select a.client_port as port from pg_locks l join pg_stat_activity a using (pid) "
+                "where l.locktype = 'advisory' and (l.classid::bigint << 32) | l.objid::bigint "
+                "= hashtextextended(%s, 0)",
+                str(batch_id),
+            )
+            for process in psutil.Process(self.pid("worker")).children(recursive=True):
+                ports = {link.laddr.port for link in process.net_connections("tcp")}
+                if found and found[0]["port"] in ports:
+                    return process
+            return None
+
+        return await eventually(holding)
+
+    async def _ask(self, url: str, body: Any, method: str = "") -> Any:
+        verb = method or ("GET" if body is None else "POST")
+        answer = await self.http.request(verb, url, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+
+def settings_at(home: Path) -> Settings:
+    """Settings of a stack of its own: free ports, the sandbox, an alert chat, a quick limit."""
+    names = ("POTOK_PORT", "POTOK_SANDBOX_PORT", "POTOK_PREFECT_PORT", "POTOK_PG_PORT")
+    given: dict[str, Any] = {name: free_port() for name in names}
+    return Settings(
+        **given,
+        POTOK_HOME=home,
+        POTOK_SANDBOX=True,
+        TELEGRAM_ALERT_CHAT=ALERT_CHAT,
+        BITRIX24_LIMIT=f"{LIMIT[0]}/{LIMIT[1]}",
+        LLM_TIMEOUT_S=LLM_TIMEOUT_S,
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[LiveStack]:
+    """A stack for as long as the block lasts.
+
+    It lives in a thread and a loop of its own: restarts of what has died wait for no test, and
+    Ctrl-C stays with pytest.
+    """
+    up: Future[Stack] = Future()
+    down: Future[None] = Future()
+
+    async def stay() -> None:
+        try:
+            async with Stack(settings) as stack:
+                up.set_result(stack)
+                await asyncio.wrap_future(down)
+        except BaseException as exc:
+            if up.done():
+                raise
+            up.set_exception(exc)
+
+    thread = threading.Thread(target=lambda: asyncio.run(stay()), name="stack")
+    thread.start()
+    try:
+        stack = await asyncio.wrap_future(up)
+        async with httpx.AsyncClient(timeout=30.0, trust_env=False) as http:
+            yield LiveStack(settings, stack, http)
+    finally:
+        down.set_result(None)
+        await asyncio.to_thread(thread.join)
+
+
+@pytest.fixture(scope="session")
+async def stack(open_dir: Path) -> AsyncIterator[LiveStack]:
+    """PostgreSQL, Prefect, sandbox, gateway and worker: started on first use."""
+    async with running(settings_at(open_dir / "stack")) as live:
+        await live.be_well()
+        await live.be_honest()
+        said = {"as": ON_DUTY, "text": "/start", "token": BOT_TOKEN}
+        await live.control("telegram/say", said)  # a bot writes only to people who wrote to it
+        yield live

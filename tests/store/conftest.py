@@ -1,0 +1,23 @@
+"""A connection pool on the module's database, and empty tables for every test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lib.store.engine import Database
+from tests.store.making import run_sql
+
+
+@pytest.fixture(scope="module")
+async def db(database: str) -> AsyncIterator[Database]:
+    """The module's database."""
+    opened = Database(database)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(autouse=True)
+async def _empty_tables(db: Database) -> None:
+    await run_sql(db, "truncate deliveries, batches, leads, lead_messages restart identity cascade")

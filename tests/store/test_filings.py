@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from lib.clients.bitrix_leads import Placed
+from lib.domain.placement import Action, Filing, Placement
+from lib.errors import Rejected
+from lib.store.engine import Database
+from lib.store.filings import Filings
+from lib.store.leads import Leads
+
+from .making import read, rows
+
+MINUTE = timedelta(minutes=1)
+
+
+async def filed(db: Database) -> Filing:
+    """The filing of a lead of two messages."""
+    grown = await Leads(db).grow([read(1, "Здравствуйте"), read(2, "нужен кредит", at=MINUTE)])
+    lead = grown[2]
+    assert lead is not None
+    assert lead.id is not None
+    (filing,) = await Filings(db).open([lead.id])
+    return filing
+
+
+async def marks(db: Database) -> list[str]:
+    found = await rows(db, "select in_crm from lead_messages order by at")
+    return [row["in_crm"] for row in found]
+
+
+def placement(filing: Filing, action: Action = "add", *, words: int = 0) -> Placement:
+    crm_id = None if action == "add" else 70
+    return Placement(filing, action, crm_id, comments=filing.words[:words])
+
+
+async def test_a_filing_has_the_lead_and_its_words_in_their_order(db: Database) -> None:
+    filing = await filed(db)
+    assert [(w.text, w.in_crm) for w in filing.words] == [
+        ("Здравствуйте", "no"),
+        ("нужен кредит", "no"),
+    ]
+    assert (filing.lead.crm_id, filing.lead.crm_version, filing.lead.version) == (None, 0, 1)
+    assert await Filings(db).open([]) == []
+    assert await Filings(db).open([999]) == []
+
+
+async def test_what_is_sent_is_marked_before(db: Database) -> None:
+    filing = await filed(db)
+    filings = Filings(db)
+    await filings.mark_tried([])
+    await filings.mark_tried([placement(filing, "link")])
+    assert await marks(db) == ["no", "no"]
+    await filings.mark_tried([placement(filing, "link", words=1)])
+    assert await marks(db) == ["tried", "no"]
+    await filings.mark_tried([placement(filing, "add")])  # its own comment holds all of them
+    assert await marks(db) == ["tried", "tried"]
+
+
+async def test_what_the_crm_has_is_not_filed_again(db: Database) -> None:
+    filing = await filed(db)
+    refs = tuple(words.ref for words in filing.words)
+    placed = {filing.lead.origin: Placed(70, refs)}
+    await Filings(db).record([placement(filing)], placed)
+    assert await marks(db) == ["yes", "yes"]
+    (lead,) = await rows(db, "select * from leads")
+    assert (lead["crm_id"], lead["crm_version"], lead["crm_linked"]) == (70, 1, False)
+    (again,) = await Filings(db).open([lead["id"]])
+    assert again.words == ()
+
+    first_at = lead["crm_at"]
+    await Leads(db).grow([read(3, "8 916 123-45-67", at=2 * MINUTE)])
+    (behind,) = await Filings(db).open([lead["id"]])
+    assert [words.text for words in behind.words] == ["8 916 123-45-67"]
+    assert (behind.lead.version, behind.lead.crm_version) == (2, 1)
+    refs = (behind.words[0].ref,)
+    await Filings(db).record([placement(behind, "update")], {behind.lead.origin: Placed(70, refs)})
+    (lead,) = await rows(db, "select * from leads")
+    assert (lead["crm_version"], lead["crm_at"]) == (2, first_at)
+
+
+async def test_a_refused_lead_stays_to_be_filed(db: Database) -> None:
+    filing = await filed(db)
+    await Filings(db).mark_tried([placement(filing)])
+    placed = {filing.lead.origin: Placed(error=Rejected("no"))}
+    await Filings(db).record([placement(filing)], placed)
+    (again,) = await Filings(db).open([filing.lead.id or 0])
+    assert again.lead.crm_id is None
+    assert [words.in_crm for words in again.words] == ["tried", "tried"]
+
+
+async def test_a_linked_lead_stays_linked_and_keeps_the_words_it_lacks(db: Database) -> None:
+    filing = await filed(db)
+    placed = {filing.lead.origin: Placed(70, (filing.words[0].ref,), Rejected("no comment"))}
+    await Filings(db).record([placement(filing, "link", words=2)], placed)
+    assert await marks(db) == ["yes", "no"]
+    (linked,) = await Filings(db).open([filing.lead.id or 0])
+    assert (linked.lead.crm_id, linked.lead.crm_linked) == (70, True)
+    await Filings(db).record([placement(linked, "none")], {linked.lead.origin: Placed(70)})
+    assert await rows(db, "select crm_linked from leads") == [{"crm_linked": True}]
