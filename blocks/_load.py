@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TypeVar, overload
+from typing import TypeVar
 
 from prefect.blocks.core import Block
 
@@ -11,8 +10,6 @@ from blocks._shared import fresh
 from lib.errors import Denied
 
 A = TypeVar("A", bound=Block)
-B = TypeVar("B", bound=Block)
-C = TypeVar("C", bound=Block)
 
 
 BLOCK_FOR_S = 15.0  # a rotated secret is in use after this, as at the gateway's doors
@@ -33,12 +30,9 @@ async def load(kind: type[A], name: str) -> A:
         ) from exc
 
 
-@overload
-async def load_all(one: tuple[type[A], str], two: tuple[type[B], str], /) -> tuple[A, B]: ...
-@overload
-async def load_all(
-    one: tuple[type[A], str], two: tuple[type[B], str], three: tuple[type[C], str], /
-) -> tuple[A, B, C]: ...
-async def load_all(*wanted: tuple[type[Block], str]) -> tuple[Block, ...]:
-    """Several blocks, all at once."""
-    return tuple(await asyncio.gather(*(load(kind, name) for kind, name in wanted)))
+async def load_if_any(kind: type[A], name: str) -> A | None:
+    """The block document of a type and name; None when nobody has configured one."""
+    try:
+        return await load(kind, name)
+    except Denied:
+        return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from prefect import task
 from prefect.blocks.core import Block
@@ -28,6 +30,9 @@ from lib.errors import Denied, PotokError
 log = logging.getLogger(__name__)
 
 AT_ONCE = 32
+SCHEMA = LlmAnswer.model_json_schema()
+
+Asker = Callable[[InboundMessage], Coroutine[Any, Any, LlmAnswer | None]]
 
 
 class LanguageModel(Block):
@@ -49,43 +54,45 @@ class LanguageModel(Block):
 
 
 @task(cache_policy=NO_CACHE)
-async def read_inquiries(model: LanguageModel, batch: LeadBatch) -> LeadBatch:
+async def read_inquiries(model: LanguageModel | None, batch: LeadBatch) -> LeadBatch:
     """Read every message by rules and by the model, all at once; each fails alone.
 
     A model that does not answer in time costs its reading, not the lead: the rules decide then.
     """
-    gate = asyncio.Semaphore(AT_ONCE)
-    # However many messages there are, a model that hangs may hold up their batch only this long.
-    deadline = asyncio.get_running_loop().time() + 2 * model.timeout_s
-    llm = model.client()
+    ask = _asker(model) if model else None
 
     async def read(item: BatchItem) -> None:
         started = time.monotonic()
-        answer = None
-        try:
-            async with gate, asyncio.timeout_at(deadline):
-                answer = await _ask(llm, item.message)
-        except TimeoutError:
-            log.warning("llm.too_late ref=%s", item.message.ref)
-        item.inquiry = merge_readings(item.message, rules_inquiry(item.message), answer)
+        asking = asyncio.create_task(ask(item.message)) if ask else None
+        await asyncio.sleep(0)  # the question goes out first: the rules work while it is away
+        rules = rules_inquiry(item.message)
+        item.inquiry = merge_readings(item.message, rules, await asking if asking else None)
         item.ms["read"] = round((time.monotonic() - started) * 1000)
 
     await batch.each(read, [item for item in batch.going if item.inquiry is None])
     return batch
 
 
-async def _ask(llm: Llm, message: InboundMessage) -> LlmAnswer | None:
-    """The model's reading, or None when it gave none that can be used."""
-    try:
-        answer = await llm.complete_json(
-            messages_for(message), SCHEMA_NAME, LlmAnswer.model_json_schema()
-        )
+def _asker(model: LanguageModel) -> Asker:
+    """Asks the model about one message; gives None when there is no answer that can be used."""
+    llm = model.client()
+    gate = asyncio.Semaphore(AT_ONCE)
+    # However many messages there are, a model that hangs may hold up their batch only this long.
+    deadline = asyncio.get_running_loop().time() + 2 * model.timeout_s
+
+    async def ask(message: InboundMessage) -> LlmAnswer | None:
+        try:
+            async with gate, asyncio.timeout_at(deadline):
+                answer = await llm.complete_json(messages_for(message), SCHEMA_NAME, SCHEMA)
+        except Denied as exc:
+            log.error("llm.denied ref=%s reason=%s", message.ref, exc)
+            return None
+        except (PotokError, TimeoutError) as exc:
+            log.warning("llm.no_answer ref=%s reason=%s", message.ref, exc or "too late")
+            return None
         reading = llm_answer_from(answer)
         if reading is None:
             log.warning("llm.nonsense ref=%s", message.ref)
         return reading
-    except Denied as exc:
-        log.error("llm.denied ref=%s reason=%s", message.ref, exc)
-    except PotokError as exc:
-        log.warning("llm.no_answer ref=%s reason=%s", message.ref, exc)
-    return None
+
+    return ask

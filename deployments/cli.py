@@ -106,7 +106,7 @@ def doctor() -> None:
 
 @app.command()
 def init() -> None:
-    """Write the credential blocks on the Prefect server from the environment and .env."""
+    """Write the credential blocks from the environment and .env; set the bot's webhook."""
     from deployments.cli_show import out, plain_errors, waiting
     from deployments.program import http_ready
     from lib.errors import Unavailable
@@ -119,8 +119,11 @@ def init() -> None:
         with waiting("writing blocks"):
             provision = import_module("deployments.provision")
             written = asyncio.run(provision.write_blocks(settings))
+            hook = asyncio.run(provision.register_webhook(settings))
         for name in written:
             out.print(f"written {name}")
+        if hook:
+            out.print(f"Telegram delivers to {hook}")
 
 
 for _name, _module in GROUPS.items():

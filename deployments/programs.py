@@ -59,6 +59,7 @@ def worker(settings: Settings) -> Program:
         env=settings.child_env(),
         cwd=ROOT,
         says_ready=True,
+        ready_within_s=240.0,  # it starts beside Prefect, and waits for its pool
         grace_s=settings.stop_grace_s + 5,
     )
 

@@ -29,10 +29,12 @@ from blocks.telegram import Forwarder, TelegramBot
 from deployments.settings import ROOT, Settings
 from deployments.warm import WarmWorker
 from deployments.worker import POOL
+from lib.clients.telegram import Telegram
 from lib.errors import Unavailable
 
 BLOCK_TYPES: tuple[type[Block], ...] = (Store, TelegramBot, Forwarder, BitrixPortal, LanguageModel)
 BITRIX_LIMIT = "bitrix24-main"
+UPDATES = ("message", "edited_message", "channel_post", "edited_channel_post", "business_message")
 
 
 async def provision(settings: Settings) -> None:
@@ -59,6 +61,21 @@ async def write_blocks(settings: Settings) -> list[str]:
     return written
 
 
+async def register_webhook(settings: Settings) -> str | None:
+    """Tell Telegram where the bot's updates go.
+
+    Returns:
+        The address; None when the environment names no public one.
+    """
+    url, token = settings.telegram_webhook_url, settings.telegram_bot_token
+    secret = settings.telegram_webhook_secret
+    if url is None or token is None or secret is None:
+        return None
+    async with Telegram(token.get_secret_value(), settings.telegram_api_base) as telegram:
+        await telegram.ensure_webhook(url, secret.get_secret_value(), UPDATES)
+    return url
+
+
 def blocks_from(settings: Settings) -> list[tuple[str, Block]]:
     """The block documents that the environment describes; what it does not name is left alone."""
     blocks: list[tuple[str, Block]] = [("main", Store(dsn=SecretStr(settings.database_url)))]
@@ -79,10 +96,10 @@ def blocks_from(settings: Settings) -> list[tuple[str, Block]]:
             limit_name=BITRIX_LIMIT if is_limited else None,
         )
         blocks.append(("main", portal))
-    if settings.llm_base_url and settings.llm_api_key and settings.llm_model:
+    if settings.llm_base_url and settings.llm_model:
         model = LanguageModel(
             base_url=settings.llm_base_url,
-            api_key=settings.llm_api_key,
+            api_key=settings.llm_api_key or SecretStr("none"),  # a local server asks for none
             model=settings.llm_model,
             timeout_s=settings.llm_timeout_s,
         )

@@ -116,7 +116,7 @@ class SparePool:
                 await self._put(await self._make())
                 self.is_ready.set()
             except (OSError, TimeoutError) as exc:
-                log.error("spare.failed reason=%s", exc)
+                log.error("spare.failed kind=%s reason=%s", type(exc).__name__, exc)
                 await asyncio.sleep(1)
 
     async def hand_over(self, order: Order) -> SpareProcess:

@@ -60,6 +60,7 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._running: dict[UUID, SpareProcess] = {}
+        self._is_idle = asyncio.Event()
         self._cancelled: set[UUID] = set()
         self._deployments: dict[UUID, tuple[float, DeploymentResponse]] = {}
         self._is_draining = False
@@ -75,14 +76,14 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
     async def drain(self, grace_s: float) -> None:
         """Take no more runs, let the running ones finish, end those that do not in time."""
         self._is_draining = True
-        deadline = time.monotonic() + grace_s
-        while self._running and time.monotonic() < deadline:
-            await asyncio.wait(
-                [running.ended for running in self._running.values()],
-                timeout=deadline - time.monotonic(),
-            )
-        for running in self._running.values():
-            running.signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(grace_s):
+                while self._running:
+                    self._is_idle.clear()
+                    await self._is_idle.wait()
+        except TimeoutError:
+            for running in self._running.values():
+                running.signal(signal.SIGTERM)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Poll once."""
@@ -146,6 +147,7 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
             result = await self.run(flow_run, configuration)
         finally:
             self._running.pop(flow_run.id, None)
+            self._is_idle.set()
         if flow_run.id in self._cancelled:
             self._cancelled.discard(flow_run.id)
             await self._mark_flow_run_as_cancelled(

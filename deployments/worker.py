@@ -38,8 +38,7 @@ async def serve() -> None:
     spares = SparePool(SpareLimits(settings.spares), PRELOAD)
     auth = settings.prefect_api_auth_string
     prefect = PrefectApi(settings.prefect_api_url, auth.get_secret_value() if auth else None)
-    while not await prefect.has_pool(POOL):
-        await asyncio.sleep(0.2)
+    await prefect.wait_for_pool(POOL)
     await prefect.close()
     worker = WarmWorker(work_pool_name=POOL, prefetch_seconds=1)
     worker.spares = spares

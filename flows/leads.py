@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prefect import flow
 
-from blocks._load import load_all
+from blocks._load import load, load_if_any
 from blocks.alerts import tell_failures
 from blocks.bitrix import BitrixPortal, ensure_leads
 from blocks.llm import LanguageModel, read_inquiries
@@ -24,9 +24,8 @@ from lib.errors import PotokError, Unavailable
 @flow(name="leads", timeout_seconds=300)
 async def leads(batch_id: UUID, portal: str = "main", model: str = "main") -> LeadReport:
     """Turn one batch of messages into leads; a message that fails fails alone."""
-    store, crm, llm = await load_all(
-        (Store, "main"), (BitrixPortal, portal), (LanguageModel, model)
-    )
+    store, crm = await load(Store, "main"), await load(BitrixPortal, portal)
+    llm = await load_if_any(LanguageModel, model)
     async with store.hold(batch_id) as database:
         batch = await take(database, batch_id)
         await read_inquiries(llm, batch)

@@ -1,12 +1,12 @@
 """The one error tree. It answers one question: is it worth a retry?
 
-    PotokError
-    ├── Rejected          our input is wrong          no retry   HTTP 422
-    │   └── BadSignature  the caller is not who       no retry   HTTP 401
-    ├── Denied            our credentials are wrong   no retry   tell a person now
-    └── Unavailable       the far side failed         retry
-        ├── RateLimited   … and said when to come back
-        └── AnswerLost    … after it may have carried the request out: look before repeating a write
+PotokError
+├── Rejected          our input is wrong          no retry   HTTP 422
+│   └── BadSignature  the caller is not who       no retry   HTTP 401
+├── Denied            our credentials are wrong   no retry   tell a person now
+└── Unavailable       the far side failed         retry
+    ├── RateLimited   … and said when to come back
+    └── AnswerLost    … after it may have carried the request out: look before repeating a write
 """
 
 from __future__ import annotations

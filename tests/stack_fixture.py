@@ -165,8 +165,9 @@ class LiveStack:
         return await eventually(ended, within_s)
 
     async def artifacts(self, run_id: UUID) -> list[Any]:
-        """The contents of the artifacts that a run has left."""
-        body = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+        """The tables that a run has left."""
+        wanted = {"flow_run_id": {"any_": [str(run_id)]}, "type": {"any_": ["table"]}}
+        body = {"artifacts": wanted}
         found = await self.prefect("/artifacts/filter", body)
         return [json.loads(each["data"]) for each in found]
 

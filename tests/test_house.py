@@ -60,9 +60,7 @@ def test_the_staircase_holds() -> None:
 @pytest.mark.parametrize("path", FLOWS, ids=name_of)
 def test_a_flow_imports_no_other_flow_and_says_what_it_is(path: Path) -> None:
     imported = {
-        node.module or ""
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.ImportFrom)
+        node.module or "" for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom)
     }
     assert not any(module.split(".")[0] == "flows" for module in imported)
     header = ast.get_docstring(tree(path)) or ""

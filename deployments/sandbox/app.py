@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,7 +25,9 @@ def create_app() -> Starlette:
         ``/telegram`` (Bot API base URL), ``/bitrix`` (portal), ``/llm/v1`` (OpenAI base URL),
         ``/control/{telegram,bitrix,llm}/…`` and ``GET /healthz``.
     """
-    world, portal, model = World(), Portal(), Model()
+    # A sandbox that starts anew must not give out ids that somebody has noted down.
+    portal = Portal(first_id=random.randrange(1_000, 1_000_000))
+    world, model = World(), Model()
 
     async def healthz(request: Request) -> Response:
         return JSONResponse({"ok": True})

@@ -36,11 +36,13 @@ class Portal:
         burst: float | None = 50,
         per_s: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
+        first_id: int = 1,
     ) -> None:
         self.user = user
         self.code = code
         self._first_limit = (burst, per_s)
         self._clock = clock
+        self._first_id = first_id
         self.reset()
 
     def reset(self) -> None:
@@ -54,7 +56,7 @@ class Portal:
         self.recent: dict[str, deque[dict[str, Any]]] = {}
         self._by_origin: dict[tuple[int, str], list[int]] = {}
         self._by_contact: dict[tuple[int, str, str], list[int]] = {}
-        self._last_id = dict.fromkeys((LEAD, CONTACT, COMPANY), 0)
+        self._last_id = dict.fromkeys((LEAD, CONTACT, COMPANY), self._first_id - 1)
         self._last_value_id = 0
         self._last_comment_id = 0
         self.limit(*self._first_limit)

@@ -5,6 +5,7 @@ Source: the server's OpenAPI document, Prefect 3.8.8, read 2026-11-22.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -42,13 +43,15 @@ class PrefectApi:
         """Raise Unavailable unless the server answers."""
         await self._ask("GET", "/health")
 
-    async def has_pool(self, name: str) -> bool:
-        """Whether the server answers and has this work pool."""
-        try:
-            await self._ask("GET", f"/work_pools/{name}")
-        except PotokError:
-            return False
-        return True
+    async def wait_for_pool(self, name: str, every_s: float = 0.2) -> None:
+        """Return when the server answers and has this work pool, however long that takes."""
+        while True:
+            try:
+                await self._ask("GET", f"/work_pools/{name}")
+            except PotokError:
+                await asyncio.sleep(every_s)
+            else:
+                return
 
     async def create_run(
         self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]

@@ -13,7 +13,7 @@ def dead_letters_text(keys: Sequence[str], reason: str) -> str:
     more = f"\n… и ещё {len(keys) - 10}" if len(keys) > 10 else ""
     return (
         f"⚠️ potok: сообщений не обработано — {len(keys)}. Причина: {reason}\n{listed}{more}\n"
-        "Посмотреть: potok inbox list --state dead\nВернуть в работу: potok inbox retry"
+        "Посмотреть: potok inbox list --state dead\nВернуть в работу: potok inbox retry --all-dead"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, DateTime, case, func, literal, select, text, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
@@ -239,9 +239,13 @@ async def _keep_words(
             "text": words_of(message),
             "inquiry": read.inquiry.model_dump(mode="json"),
         }
-    if not rows:
-        return
-    statement = insert(LeadMessage).values(list(rows.values()))
+    if rows:
+        await connection.execute(_words_upsert(list(rows.values())))
+
+
+def _words_upsert(rows: list[dict[str, Any]]) -> Insert:
+    """Inserts messages; of one that is there the newer version's words stay."""
+    statement = insert(LeadMessage).values(rows)
     new, old = statement.excluded, LeadMessage
     never = literal("-infinity", DateTime(timezone=True))
     is_newer = tuple_(func.coalesce(new.edited_at, never), new.delivery_id) >= tuple_(
@@ -253,18 +257,16 @@ async def _keep_words(
         "text": new.text,
         "inquiry": new.inquiry,
     }
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["ref"],
-            set_={
-                "lead_id": func.coalesce(new.lead_id, col(old.lead_id)),
-                "at": func.least(new.at, col(old.at)),
-                **{
-                    name: case((is_newer, value), else_=col(getattr(old, name)))
-                    for name, value in changes.items()
-                },
+    return statement.on_conflict_do_update(
+        index_elements=["ref"],
+        set_={
+            "lead_id": func.coalesce(new.lead_id, col(old.lead_id)),
+            "at": func.least(new.at, col(old.at)),
+            **{
+                name: case((is_newer, value), else_=col(getattr(old, name)))
+                for name, value in changes.items()
             },
-        )
+        },
     )
 
 

@@ -57,7 +57,6 @@ async def test_deploying_again_changes_the_version_and_nothing_else(stack: LiveS
     assert deployment["version"] == "one-more"
     assert deployment["entrypoint"] == "flows.leads.leads", "a module path, which hides no package"
     assert deployment["work_pool_name"] == "live"
-    assert deployment["pull_steps"] in (None, [])
     assert deployment["parameters"] == {"portal": "main", "model": "main"}
     assert set(deployment["tags"]) == {"inbox", "leads"}
 

@@ -1,4 +1,4 @@
-"""A crowd that writes to the bot, and whoever counts what became of it."""
+"""A crowd that writes to the bot, and the count of what became of it."""
 
 from __future__ import annotations
 
@@ -8,43 +8,63 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tests.flows.checks import numbers_said
 from tests.flows.people import Person, key, new_phone
 from tests.stack_fixture import LiveStack, eventually
 
 
 @dataclass(frozen=True)
 class Count:
-    """Messages that were answered 200, and how many of them are lost or there twice."""
+    """Messages that were answered 200, and what is wrong with them.
+
+    Attributes:
+        lost: not done here, or without a lead in the CRM.
+        doubled: leads and words that are in the CRM once more than they should.
+        misplaced: people whose words are in the CRM in another order than they were written.
+        dead: given up; a person would have to act.
+    """
 
     accepted: int
     lost: int
     doubled: int
+    misplaced: int
     dead: int
 
 
 @dataclass
 class Crowd:
-    """People who are new here; each asks for something once, and each must become one lead.
+    """People who are new here; each must become one lead, with every word once and in order.
 
-    As Telegram does, a message that is not answered 200 is sent again.
+    As Telegram does, a message that is not answered 200 is sent again, and of one chat the next
+    only after it.
     """
 
     stack: LiveStack
     origins: dict[str, str] = field(default_factory=dict)
 
-    async def write(self, people: int, *, at_once: int = 4) -> list[str]:
-        """Let so many people write, a few at a time; gives the keys of their messages."""
+    async def write(self, people: int, *, words: int = 1, at_once: int = 4) -> list[str]:
+        """Let so many people write so many messages, a few at a time; gives the messages' keys."""
         gate = asyncio.Semaphore(at_once)
 
-        async def one() -> str:
-            person = Person()
-            update = person.says(f"Нужен кредит на станок, {new_phone()}")
+        async def one(person: Person) -> list[str]:
+            texts = [f"Нужен кредит на станок, {new_phone()}", *([""] * (words - 1))]
+            updates = [person.says(f"{text} слово-{n}-") for n, text in enumerate(texts)]
             async with gate:
-                await eventually(lambda: self._is_accepted(update))
-            self.origins[key(update)] = person.ref(update)
-            return key(update)
+                for update in updates:
+                    await eventually(lambda update=update: self._is_accepted(update))
+                    self.origins[key(update)] = person.ref(updates[0])
+            return [key(update) for update in updates]
 
-        return list(await asyncio.gather(*(one() for _ in range(people))))
+        keys = await asyncio.gather(*(one(Person()) for _ in range(people)))
+        return [each for of_one in keys for each in of_one]
+
+    async def accepted(self, count: int) -> None:
+        """Wait until so many messages were answered 200."""
+
+        async def enough() -> bool:
+            return len(self.origins) >= count
+
+        await eventually(enough)
 
     async def _is_accepted(self, update: dict[str, object]) -> bool:
         try:
@@ -60,23 +80,23 @@ class Crowd:
 
     async def counted(self) -> Count:
         """What became of the accepted messages, here and in the CRM."""
-        here = await self.stack.rows(
-            "select d.key, d.state, l.crm_id from deliveries d "
-            "left join lead_messages m on m.delivery_id = d.id "
-            "left join leads l on l.id = m.lead_id where d.key = any(%s)",
-            list(self.origins),
-        )
-        there = Counter(lead["originId"] for lead in await self.stack.crm())
-        kept = {row["key"] for row in here if row["state"] == "done" and row["crm_id"]}
-        copies = [there[origin] for origin in self.origins.values()]
+        here = await self.stack.deliveries(list(self.origins))
+        leads = await self.stack.crm(*self.origins.values())
+        found = {lead["originId"]: lead for lead in leads}
+        done = {row["key"] for row in here if row["state"] == "done"}
+        written = Counter(self.origins.values())
+        said = {origin: numbers_said(lead) for origin, lead in found.items()}
+        extra = sum(len(words) - len(set(words)) for words in said.values())
         return Count(
             accepted=len(self.origins),
-            lost=sum(k not in kept or not there[o] for k, o in self.origins.items()),
-            doubled=sum(n - 1 for n in copies if n > 1) + len(here) - len(self.origins),
+            lost=sum(each not in done for each in self.origins)
+            + sum(n - len(set(said.get(origin, ()))) for origin, n in written.items()),
+            doubled=len(leads) - len(found) + extra,
+            misplaced=sum(words != sorted(words) for words in said.values()),
             dead=sum(row["state"] == "dead" for row in here),
         )
 
     async def check_each_is_one_lead(self) -> None:
-        """Nothing that was accepted is lost, doubled, or waits for a person."""
+        """Nothing that was accepted is lost, doubled, out of order, or waits for a person."""
         count = await self.counted()
-        assert (count.lost, count.doubled, count.dead) == (0, 0, 0), count
+        assert count == Count(len(self.origins), 0, 0, 0, 0)

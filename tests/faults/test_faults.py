@@ -85,12 +85,8 @@ async def test_a_message_that_kills_every_run_is_given_up_and_a_person_is_told(
 
 
 async def test_the_gateway_is_killed_while_it_accepts(stack: LiveStack, crowd: Crowd) -> None:
-    writing = asyncio.create_task(crowd.write(40))
-
-    async def some(count: int) -> bool:
-        return len(crowd.origins) >= count
-
-    await eventually(lambda: some(10))
+    writing = asyncio.create_task(crowd.write(20, words=2))
+    await crowd.accepted(10)
     stack.send("gateway", signal.SIGKILL)
     await writing
     await crowd.arrived()
@@ -128,12 +124,8 @@ async def test_prefect_is_killed_in_the_middle_of_a_batch(stack: LiveStack, crow
 
 
 async def test_postgres_stops_at_once_under_load(stack: LiveStack, crowd: Crowd) -> None:
-    writing = asyncio.create_task(crowd.write(60))
-
-    async def some(count: int) -> bool:
-        return len(crowd.origins) >= count
-
-    await eventually(lambda: some(15))
+    writing = asyncio.create_task(crowd.write(20, words=3))
+    await crowd.accepted(15)
     stack.send("postgres", signal.SIGQUIT)  # "immediate": no goodbye, recovery at the next start
     await writing
     await crowd.arrived()

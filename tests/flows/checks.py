@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from deployments.sandbox_access import BITRIX_PATH, BOT_TOKEN, FORWARDER_SECRET, WEBHOOK_SECRET
 from tests.stack_fixture import OVER, LiveStack, eventually
 
@@ -12,6 +15,14 @@ _OPEN = """
       (select count(*) from deliveries where state in ('received', 'claimed', 'failed')) as waiting
 """
 _RUN_STATES = {"SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"}
+
+_NUMBER = re.compile(r"слово-(\d+)-")
+
+
+def numbers_said(lead: dict[str, Any]) -> list[int]:
+    """The numbers ``слово-7-`` of a person's messages, in the order in which the CRM has them."""
+    said = [lead["comments"], *(note["COMMENT"] for note in lead["timeline"])]
+    return [int(number) for text in said for number in _NUMBER.findall(text)]
 
 
 async def check_nothing_is_left(stack: LiveStack) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from deployments.sandbox_access import FORWARDER_SECRET
+from tests.flows.checks import numbers_said
 from tests.flows.people import Person, key, new_phone
 from tests.stack_fixture import LiveStack, eventually
 
@@ -149,17 +149,6 @@ async def test_a_forwarder_with_another_secret_is_sent_away(stack: LiveStack) ->
     assert await stack.deliveries([channel.key(9)]) == []
 
 
-MARK = re.compile(r"слово-(\d+)-")
-
-
-async def said_in_crm(stack: LiveStack, person: Person) -> list[int]:
-    """The numbers of a person's messages, in the order in which the CRM shows them."""
-    leads = [lead for lead in await stack.crm() if f":{person.chat_id}:" in str(lead["originId"])]
-    (lead,) = leads
-    said = [lead["comments"], *(note["COMMENT"] for note in lead["timeline"])]
-    return [int(number) for text in said for number in MARK.findall(text)]
-
-
 @pytest.mark.parametrize(
     "trouble", [(), ("query_limit", "lose_answer", "html_502")], ids=["calm", "trouble"]
 )
@@ -195,7 +184,8 @@ async def test_a_chat_keeps_its_order_whatever_runs_are_busy(
     assert {row["state"] for row in deliveries} == {"done"}
     assert await batches() > first + 2
     for person in people:
-        assert await said_in_crm(stack, person) == list(range(9))
+        (lead,) = [each for each in await stack.crm() if f":{person.id}:" in each["originId"]]
+        assert numbers_said(lead) == list(range(9))
 
 
 async def test_one_chat_is_never_in_two_runs_at_once(stack: LiveStack) -> None:
