@@ -58,7 +58,7 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (
         Index("deliveries_waiting", "deployment", "id", postgresql_where=text(WAITING)),
         Index("deliveries_lane", "lane", "id", postgresql_where=text(WAITING)),
-        Index("deliveries_person", "person", "id", postgresql_where=text(WAITING)),
+        Index("deliveries_claimed", "id", postgresql_where=text("state = 'claimed'")),
         Index("deliveries_dead", "id", postgresql_where=text("state = 'dead'")),
     )
 

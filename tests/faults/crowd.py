@@ -58,6 +58,24 @@ class Crowd:
         keys = await asyncio.gather(*(one(Person()) for _ in range(people)))
         return [each for of_one in keys for each in of_one]
 
+    async def hang(self, people: int = 3) -> list[str]:
+        """Let people write whose run is then in the middle of its batch, for sure.
+
+        The portal has stored their leads and says nothing more.
+        """
+        wishes = [{"kind": "silent", "seconds": 0.1}, {"kind": "silent", "seconds": 300}]
+        await self.stack.control("bitrix/failures", wishes)
+        async with self.stack.claims_held():
+            keys = await self.write(people)
+        origins = [self.origins[each] for each in keys]
+
+        async def stored() -> bool:
+            return len(await self.stack.crm(*origins)) == people
+
+        await eventually(stored)
+        assert {row["state"] for row in await self.stack.deliveries(keys)} == {"claimed"}
+        return keys
+
     async def accepted(self, count: int) -> None:
         """Wait until so many messages were answered 200."""
 

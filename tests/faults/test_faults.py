@@ -21,26 +21,10 @@ def crowd(stack: LiveStack) -> Crowd:
     return Crowd(stack)
 
 
-async def stored_and_silent(stack: LiveStack, crowd: Crowd, people: int = 3) -> list[str]:
-    """Bring a batch to the moment when the portal has stored its leads and says nothing."""
-    wishes = [{"kind": "silent", "seconds": 0.1}, {"kind": "silent", "seconds": 300}]
-    await stack.control("bitrix/failures", wishes)
-    async with stack.claims_held():
-        keys = await crowd.write(people)
-    origins = [crowd.origins[each] for each in keys]
-
-    async def stored() -> bool:
-        return len(await stack.crm(*origins)) == people
-
-    await eventually(stored)
-    assert {row["state"] for row in await stack.deliveries(keys)} == {"claimed"}
-    return keys
-
-
 async def test_the_worker_is_killed_in_the_middle_of_a_batch(
     stack: LiveStack, crowd: Crowd
 ) -> None:
-    keys = await stored_and_silent(stack, crowd)
+    keys = await crowd.hang()
     (run_id,) = {row["flow_run_id"] for row in await stack.deliveries(keys)}
     stack.send("worker", signal.SIGKILL)
     await crowd.write(5)
@@ -52,7 +36,7 @@ async def test_the_worker_is_killed_in_the_middle_of_a_batch(
 
 
 async def test_a_run_is_killed_in_the_middle_of_a_batch(stack: LiveStack, crowd: Crowd) -> None:
-    keys = await stored_and_silent(stack, crowd)
+    keys = await crowd.hang()
     (row, *_) = await stack.deliveries(keys)
     process = await stack.process_of(row["batch_id"])
     process.kill()
@@ -68,7 +52,7 @@ async def test_a_run_is_killed_in_the_middle_of_a_batch(stack: LiveStack, crowd:
 async def test_a_message_that_kills_every_run_is_given_up_and_a_person_is_told(
     stack: LiveStack, crowd: Crowd
 ) -> None:
-    (bad,) = await stored_and_silent(stack, crowd, people=1)
+    (bad,) = await crowd.hang(people=1)
     await stack.rows("update deliveries set attempts = 7 where key = %s", bad)
     (row,) = await stack.deliveries([bad])
     (await stack.process_of(row["batch_id"])).kill()
@@ -116,7 +100,7 @@ async def test_prefect_is_away_for_twenty_seconds(stack: LiveStack, crowd: Crowd
 
 
 async def test_prefect_is_killed_in_the_middle_of_a_batch(stack: LiveStack, crowd: Crowd) -> None:
-    await stored_and_silent(stack, crowd)
+    await crowd.hang()
     stack.send("prefect", signal.SIGKILL)
     await crowd.write(5)
     await crowd.arrived()

@@ -141,11 +141,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("state in ('received', 'failed', 'claimed')"),
     )
     op.create_index(
-        "deliveries_person",
+        "deliveries_claimed",
         "deliveries",
-        ["person", "id"],
+        ["id"],
         unique=False,
-        postgresql_where=sa.text("state in ('received', 'failed', 'claimed')"),
+        postgresql_where=sa.text("state = 'claimed'"),
     )
     op.create_index(
         "deliveries_waiting",
