@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from prefect import task
+from httpx import HTTPError, HTTPStatusError, codes
+from prefect import get_client, task
 from prefect.cache_policies import NO_CACHE
 
 from blocks._batch import LeadBatch
@@ -15,6 +16,8 @@ from lib.domain.texts import dead_letters_text, denied_text
 from lib.errors import Denied, PotokError
 
 log = logging.getLogger(__name__)
+
+DENIED_LIMIT = "potok-alerts-denied"  # provisioned: how often a person is told of refused keys
 
 
 @task(
@@ -42,7 +45,7 @@ async def tell_failures(batch: LeadBatch) -> None:
     """Tell of dead letters and refused credentials; an alert that fails is logged, no more."""
     dead = [item for item in batch.items if item.delivery_id in batch.dead]
     denied = next((i.error for i in batch.items if isinstance(i.error, Denied)), None)
-    texts = [denied_text(str(denied))] if denied else []
+    texts = [denied_text(str(denied))] if denied and await _is_due(DENIED_LIMIT) else []
     if dead:
         texts.append(dead_letters_text([i.key for i in dead], type(dead[0].error).__name__))
     for text in texts:
@@ -50,3 +53,15 @@ async def tell_failures(batch: LeadBatch) -> None:
             await tell(text)
         except PotokError as exc:
             log.error("alert.failed reason=%s", exc)
+
+
+async def _is_due(limit: str) -> bool:
+    """Whether the limit has room for one more alert; in doubt it has."""
+    async with get_client() as client:
+        try:
+            await client.increment_concurrency_slots([limit], slots=1, mode="rate_limit")
+        except HTTPStatusError as exc:
+            return exc.response.status_code != codes.LOCKED
+        except HTTPError as exc:
+            log.warning("alert.limit_away limit=%s kind=%s", limit, type(exc).__name__)
+    return True

@@ -22,6 +22,7 @@ from prefect.client.schemas.actions import (
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from pydantic import SecretStr
 
+from blocks.alerts import DENIED_LIMIT
 from blocks.bitrix import BitrixPortal
 from blocks.llm import LanguageModel
 from blocks.storage import Store
@@ -34,6 +35,7 @@ from lib.errors import Unavailable
 
 BLOCK_TYPES: tuple[type[Block], ...] = (Store, TelegramBot, Forwarder, BitrixPortal, LanguageModel)
 BITRIX_LIMIT = "bitrix24-main"
+DENIED_EVERY_S = 900.0  # every message fails while a key is refused, and one alert says it
 UPDATES = ("message", "edited_message", "channel_post", "edited_channel_post", "business_message")
 
 
@@ -41,7 +43,9 @@ async def provision(settings: Settings) -> None:
     """Bring the server to what this checkout says."""
     async with get_client() as client:
         await _ensure_pool(client)
-        await _ensure_limit(client, settings.bitrix24_limit)
+        await _ensure_limit(client, DENIED_LIMIT, 1, 1 / DENIED_EVERY_S)
+        if settings.bitrix_limit is not None:
+            await _ensure_limit(client, BITRIX_LIMIT, *settings.bitrix_limit)
     for kind in BLOCK_TYPES:
         await kind.register_type_and_schema()
     await write_blocks(settings)
@@ -120,21 +124,15 @@ async def _ensure_pool(client: PrefectClient) -> None:
         return
 
 
-async def _ensure_limit(client: PrefectClient, limit: str) -> None:
-    """Bitrix24's leaky bucket, shared by every process: ``50/2`` is 50 at once, 2 more a second."""
-    if limit == "off":
-        return
-    burst, per_s = limit.split("/")
+async def _ensure_limit(client: PrefectClient, name: str, burst: int, per_s: float) -> None:
+    """A leaky bucket shared by every process: ``burst`` at once, ``per_s`` more a second."""
     try:
         await client.update_global_concurrency_limit(
-            BITRIX_LIMIT,
-            GlobalConcurrencyLimitUpdate(limit=int(burst), slot_decay_per_second=float(per_s)),
+            name, GlobalConcurrencyLimitUpdate(limit=burst, slot_decay_per_second=per_s)
         )
     except ObjectNotFound:
         await client.create_global_concurrency_limit(
-            GlobalConcurrencyLimitCreate(
-                name=BITRIX_LIMIT, limit=int(burst), slot_decay_per_second=float(per_s)
-            )
+            GlobalConcurrencyLimitCreate(name=name, limit=burst, slot_decay_per_second=per_s)
         )
 
 

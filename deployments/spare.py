@@ -17,7 +17,6 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
-import graphviz  # noqa: F401 — what a first task call would import
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
 from prefect.engine import handle_engine_signals
@@ -28,7 +27,7 @@ from prefect.logging.handlers import APILogWorker
 
 from deployments.lean_engine import slim
 from deployments.order import Order
-from lib.domain.names import load_names
+from deployments.rehearsal import rehearse
 
 
 def flow_from(entrypoint: str) -> Flow[Any, Any]:
@@ -94,8 +93,8 @@ def main(connection: Connection, runs: int) -> None:
 
 
 slim()
-load_names()
 for _module in filter(None, os.environ.get("POTOK_PRELOAD", "").split(",")):
     importlib.import_module(_module)
+rehearse()
 gc.collect()
 gc.freeze()  # the collector must not touch, and so copy, the pages that all spares share

@@ -79,17 +79,18 @@ class SpareProcess:
 
 @dataclass(frozen=True, slots=True)
 class SpareLimits:
-    """How many processes stand ready, and how many flow runs each may run in its life."""
+    """How many processes stand ready, how many there may be, how many runs each may run."""
 
     ready: int = 2
+    most: int = 8
     runs: int = 50
 
 
 class SparePool:
     """Keeps processes ready; one that ended its run well takes another, any other is replaced.
 
-    At rest ``ready`` processes wait. While all of them run, one more is made, so that a run
-    never waits for a fork. The one used last is used first: its caches are warm.
+    At rest ``ready`` processes wait; another is made when a run finds none. The one used last is
+    used first: its caches are warm.
 
     Args:
         limits: how many, and for how long.
@@ -104,6 +105,7 @@ class SparePool:
         forkserver.ensure_running()  # its imports take seconds: they begin now
         self._idle: list[SpareProcess] = []
         self._busy: set[SpareProcess] = set()
+        self._waiting = 0
         self._changed = asyncio.Condition()
         self.is_ready = asyncio.Event()
 
@@ -123,10 +125,14 @@ class SparePool:
         """Give a run to a process; waits until one is ready."""
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._idle)
+                self._waiting += 1
+                self._changed.notify_all()
+                try:
+                    await self._changed.wait_for(lambda: self._idle)
+                finally:
+                    self._waiting -= 1
                 spare = self._idle.pop()
                 self._busy.add(spare)
-                self._changed.notify_all()
             try:
                 spare.give(order)
             except OSError as exc:  # it died while it waited
@@ -143,8 +149,7 @@ class SparePool:
             return
         if is_ready:
             spare.close()
-        async with self._changed:
-            self._changed.notify_all()
+        await self._look_again()
 
     def close(self) -> None:
         """Let the waiting processes end."""
@@ -153,7 +158,13 @@ class SparePool:
 
     def _is_short(self) -> bool:
         self._idle = [spare for spare in self._idle if not spare.ended.done()]
-        return not self._idle or len(self._idle) + len(self._busy) < self._limits.ready
+        there = len(self._idle) + len(self._busy)
+        is_asked_for = self._waiting > len(self._idle) and there < self._limits.most
+        return there < self._limits.ready or is_asked_for
+
+    async def _look_again(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _put(self, spare: SpareProcess) -> None:
         async with self._changed:
@@ -166,6 +177,7 @@ class SparePool:
         await asyncio.to_thread(process.start)
         theirs.close()
         spare = SpareProcess(process, ours)
+        spare.ended.add_done_callback(lambda _: asyncio.ensure_future(self._look_again()))
         async with asyncio.timeout(READY_TIMEOUT_S):
             if not await spare.ready():
                 raise OSError(f"it ended with status {spare.ended.result()}")

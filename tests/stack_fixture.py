@@ -136,15 +136,6 @@ class LiveStack:
 
         return await eventually(all_settled, within_s)
 
-    async def claimed(self, key: str) -> UUID:
-        """The batch that has a delivery, once it is claimed."""
-
-        async def batch() -> UUID | None:
-            found = await self.deliveries([key])
-            return found[0]["batch_id"] if found and found[0]["state"] == "claimed" else None
-
-        return await eventually(batch)
-
     async def crm(self, *origins: str) -> list[dict[str, Any]]:
         """The CRM's leads of these origins, each with its timeline; all of them without any."""
         leads = await self.control("bitrix/leads")

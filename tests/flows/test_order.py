@@ -184,7 +184,7 @@ async def test_a_chat_keeps_its_order_whatever_runs_are_busy(
     assert {row["state"] for row in deliveries} == {"done"}
     assert await batches() > first + 2
     for person in people:
-        (lead,) = [each for each in await stack.crm() if f":{person.id}:" in each["originId"]]
+        (lead,) = await stack.crm(f"telegram:main:{person.id}:11")
         assert numbers_said(lead) == list(range(9))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -16,6 +17,9 @@ async def db(database: str) -> AsyncIterator[Database]:
     opened = Database(database)
     yield opened
     await opened.close()
+    # One that was cancelled while it was being opened lives until it is collected, and DROP
+    # DATABASE would wait for it as long as PostgreSQL waits for its password: a minute.
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)
