@@ -17,7 +17,13 @@ from uuid import UUID
 import anyio.abc
 import psycopg
 from httpx import HTTPError
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import (
@@ -34,6 +40,7 @@ from lib.store.batches import RUNS_CHANNEL
 from lib.store.engine import Database
 
 DEPLOYMENT_TTL_S = 10.0
+CANCEL_POLL_S = 2.0
 CANCEL_GRACE_S = 3.0
 
 
@@ -45,7 +52,9 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
     """Runs each flow run in a spare process of its own.
 
     ``_submit_run`` and ``_cancel_run`` replace the base class's: same states, fewer requests, and
-    a run that has started can be cancelled too. Both are private to Prefect, which is pinned.
+    a run that has started can be cancelled too. ``_setup_cancellation_observer`` is put out of
+    work: that observer is deaf for good after the server's second absence. All three are private
+    to Prefect, which is pinned.
     """
 
     type = "warm"
@@ -70,6 +79,7 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         await super().setup()
         assert self._runs_task_group is not None
         self._runs_task_group.start_soon(self.spares.keep_full)
+        self._runs_task_group.start_soon(self._watch_for_cancelling)
         if self.wake_dsn:
             self._runs_task_group.start_soon(self._listen, Database(self.wake_dsn, pool_size=1))
 
@@ -135,8 +145,6 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         finally:
             self._release_limit_slot(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
-            if self._cancelling_observer is not None:
-                self._cancelling_observer.remove_in_flight_flow_run_id(flow_run.id)
 
     async def _run_to_the_end(self, flow_run: FlowRun, deployment: DeploymentResponse) -> None:
         """Run it; a process that did not end well is shown as Crashed, one cancelled as such."""
@@ -179,6 +187,28 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         status = 0 if is_ready else spare.ended.result()
         await self.spares.release(spare, is_ready=is_ready)
         return BaseWorkerResult(status_code=status, identifier=str(spare.pid))
+
+    async def _setup_cancellation_observer(self) -> None:
+        """Nothing: ``_watch_for_cancelling`` does it."""
+
+    async def _watch_for_cancelling(self) -> None:
+        """Ask, while runs are in our hands, which of them a person wants to end."""
+        while True:
+            await asyncio.sleep(CANCEL_POLL_S)
+            try:
+                await asyncio.gather(*map(self._cancel_run, await self._wanted_to_end()))
+            except HTTPError as exc:
+                self._logger.warning("worker.cancel_away kind=%s", type(exc).__name__)
+
+    async def _wanted_to_end(self) -> list[UUID]:
+        ours = list(self._submitting_flow_run_ids - self._cancelled)
+        if not ours:
+            return []
+        wanted = FlowRunFilter(
+            id=FlowRunFilterId(any_=ours),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING])),
+        )
+        return [run.id for run in await self.client.read_flow_runs(flow_run_filter=wanted)]
 
     async def _cancel_run(self, flow_run_id: UUID) -> None:
         """End a run's process, also when the run has started; the base class knows pending ones."""

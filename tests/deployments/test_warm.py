@@ -10,8 +10,6 @@ from tests.deployments.warm_flows import MARKER
 from tests.faults.crowd import Crowd
 from tests.stack_fixture import LiveStack, eventually
 
-CANCEL_WITHIN_S = 5.0  # what a person who presses Cancel is promised
-
 
 @pytest.fixture(scope="module")
 async def deployment(stack: LiveStack) -> str:
@@ -80,16 +78,7 @@ async def test_each_log_line_is_with_its_own_run(stack: LiveStack, deployment: s
 async def test_cancelling_ends_the_process_and_the_messages_go_back(stack: LiveStack) -> None:
     crowd = Crowd(stack)
     (hung,) = await crowd.hang(people=1)
-    (row,) = await stack.deliveries([hung])
-    process = await stack.process_of(row["batch_id"])
-    state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}  # as the UI's button does
-    await stack.prefect(f"/flow_runs/{row['flow_run_id']}/set_state", state)
-
-    async def gone() -> bool:
-        return not process.is_running()
-
-    await eventually(gone, CANCEL_WITHIN_S)
-    run = await stack.run_ended(row["flow_run_id"])
+    run = await stack.run_ended(await crowd.cancel(hung))
     assert run["state_type"] == "CANCELLED"
     await crowd.arrived()
     await crowd.check_each_is_one_lead()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import httpx
 
 from tests.flows.checks import numbers_said
 from tests.flows.people import Person, key, new_phone
 from tests.stack_fixture import LiveStack, eventually
+
+CANCEL_WITHIN_S = 5.0  # what a person who presses Cancel is promised
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,19 @@ class Crowd:
         await eventually(stored)
         assert {row["state"] for row in await self.stack.deliveries(keys)} == {"claimed"}
         return keys
+
+    async def cancel(self, hung: str) -> UUID:
+        """Cancel the run that has a message, as the UI's button does, and see its process end."""
+        (row,) = await self.stack.deliveries([hung])
+        process = await self.stack.process_of(row["batch_id"])
+        state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+        await self.stack.prefect(f"/flow_runs/{row['flow_run_id']}/set_state", state)
+
+        async def gone() -> bool:
+            return not process.is_running()
+
+        await eventually(gone, CANCEL_WITHIN_S)
+        return UUID(str(row["flow_run_id"]))
 
     async def accepted(self, count: int) -> None:
         """Wait until so many messages were answered 200."""

@@ -21,7 +21,7 @@ import pytest
 from tests.faults.crowd import Count, Crowd
 from tests.stack_fixture import LiveStack, eventually
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "30"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "27"))
 SEED = int(os.environ.get("FAULT_SEED", "20261122"))
 RESULTS = Path(__file__).with_name("RESULTS.md")
 WITHIN_S = 300.0
