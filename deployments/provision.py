@@ -28,8 +28,8 @@ from blocks.llm import LanguageModel
 from blocks.storage import Store
 from blocks.telegram import Forwarder, TelegramBot
 from deployments.settings import ROOT, Settings
-from deployments.warm import WarmWorker
-from deployments.worker import POOL
+from deployments.warm.type import WarmWorker
+from deployments.warm.worker import POOL
 from lib.clients.telegram import Telegram
 from lib.errors import Unavailable
 

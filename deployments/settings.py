@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from deployments import child_env, sandbox_access
+from deployments.stack import child_env, sandbox_access
 from lib.errors import Rejected, Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent

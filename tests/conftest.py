@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deployments.postgres import EmbeddedPostgres
 from deployments.settings import Settings, variable_of
+from deployments.stack.postgres import EmbeddedPostgres
 from lib.store.migrate import upgrade
 from tests.stack_fixture import stack as stack
 from tests.support import free_port

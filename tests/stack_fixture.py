@@ -25,9 +25,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from deployments.sandbox.telegram_people import user_id_of
-from deployments.sandbox_access import BITRIX_PATH, BOT_TOKEN, WEBHOOK_SECRET
 from deployments.settings import ROOT, Settings
-from deployments.stack import Stack
+from deployments.stack.sandbox_access import BITRIX_PATH, BOT_TOKEN, WEBHOOK_SECRET
+from deployments.stack.stack import Stack
 from lib.store.batches import CLAIM_LOCK
 from tests.support import free_port
 
@@ -98,7 +98,7 @@ class LiveStack:
 
     async def potok(self, *words: str) -> str:
         """What the command line says, run as a person would run it."""
-        command = (sys.executable, "-m", "deployments.cli", *words)
+        command = (sys.executable, "-m", "deployments.cli.app", *words)
         env = self.settings.child_env()
         ran = await asyncio.create_subprocess_exec(*command, env=env, cwd=ROOT, stdout=PIPE)
         async with asyncio.timeout(WITHIN_S):

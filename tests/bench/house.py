@@ -13,9 +13,9 @@ from typing import Any, Self
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from deployments.cli_show import ConsoleProgress
+from deployments.cli.show import ConsoleProgress
 from deployments.settings import Settings, read_settings
-from deployments.stack import Stack
+from deployments.stack.stack import Stack
 from tests.bench.load import ask_json
 from tests.bench.people import People, Person
 from tests.support import free_port

@@ -8,7 +8,7 @@ import time
 
 import psycopg
 
-from deployments.databases import ensure_databases
+from deployments.stack.databases import ensure_databases
 from lib.gateway.hooks import LEADS
 from lib.store.batches import Batches
 from lib.store.engine import Database

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 import psycopg
 
-from deployments.databases import ensure_databases
+from deployments.stack.databases import ensure_databases
 from lib.domain.telegram import message_from_update
 from lib.gateway.hooks import LEADS, delivery_from
 from lib.store.batches import Batches, Settlement

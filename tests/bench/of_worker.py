@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from deployments.processes import Supervisor
-from deployments.program import Program
 from deployments.settings import ROOT
-from deployments.worker import POOL
+from deployments.stack.processes import Supervisor
+from deployments.stack.program import Program
+from deployments.warm.worker import POOL
 from lib.store.batches import RUNS_CHANNEL
 from tests.bench.figures import Sample
 from tests.bench.house import House

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from deployments.stack import Stack
+from deployments.stack.stack import Stack
 
 MB = 1_000_000
 OURS = ("gateway", "worker", "tracker", "template", "spare")

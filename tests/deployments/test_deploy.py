@@ -12,8 +12,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from deployments.provision import BLOCK_TYPES, blocks_from, version
-from deployments.sandbox_access import LLM_KEY
 from deployments.settings import ROOT
+from deployments.stack.sandbox_access import LLM_KEY
 from tests.stack_fixture import LIMIT, LiveStack
 
 HIDDEN = "*" * 8

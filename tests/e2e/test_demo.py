@@ -20,11 +20,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments import follow, ports
-from deployments.demo import bring_lead, customer_from
-from deployments.follow import Sent, steps_from
+from deployments.cli import follow
+from deployments.cli.follow import Sent, steps_from
+from deployments.cli.showing import bring_lead, customer_from
 from deployments.sandbox.app import create_app
 from deployments.settings import read_settings
+from deployments.stack import ports
 from lib.domain.inquiry import rules_inquiry
 from lib.domain.telegram import message_from_update
 from lib.errors import Unavailable
@@ -44,7 +45,7 @@ def env(open_dir: Path) -> dict[str, str]:
 
 
 async def start_demo(env: dict[str, str]) -> Process:
-    words = ("-m", "deployments.cli", "demo", "--once", "--json")
+    words = ("-m", "deployments.cli.app", "demo", "--once", "--json")
     return await asyncio.create_subprocess_exec(
         sys.executable, *words, env=env, stdout=PIPE, stderr=PIPE
     )

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from deployments.sandbox_access import BITRIX_PATH, BOT_TOKEN, FORWARDER_SECRET, WEBHOOK_SECRET
+from deployments.stack.sandbox_access import (
+    BITRIX_PATH,
+    BOT_TOKEN,
+    FORWARDER_SECRET,
+    WEBHOOK_SECRET,
+)
 from tests.stack_fixture import OVER, LiveStack, eventually
 
 WORDS = ("+7916", "кредит")  # of every phone and most messages that tests make up

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from deployments.sandbox_access import FORWARDER_SECRET
+from deployments.stack.sandbox_access import FORWARDER_SECRET
 from tests.flows.checks import numbers_said
 from tests.flows.people import Person, key, new_phone
 from tests.stack_fixture import LiveStack, eventually

@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
-from deployments import pidfiles
-from deployments.sandbox_access import BITRIX_PATH, BOT_TOKEN, FORWARDER_SECRET, WEBHOOK_SECRET
+from deployments.stack import pidfiles
+from deployments.stack.sandbox_access import (
+    BITRIX_PATH,
+    BOT_TOKEN,
+    FORWARDER_SECRET,
+    WEBHOOK_SECRET,
+)
 from tests.flows.checks import WORDS
 from tests.flows.people import Person, key, new_phone
 from tests.stack_fixture import LiveStack

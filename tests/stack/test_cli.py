@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments import pidfiles
-from deployments.cli_doctor import BROKEN, MISSING, OK, examine
+from deployments.cli.doctor import BROKEN, MISSING, OK, examine
 from deployments.settings import read_settings
+from deployments.stack import pidfiles
 from tests.support import free_port, until
 
 
@@ -22,7 +22,7 @@ async def potok(home: Path, *words: str, **variables: str) -> tuple[int, str, st
     env = {f"POTOK_{name}PORT": str(free_port()) for name in names}
     env |= {"PATH": os.environ["PATH"], "POTOK_HOME": str(home), "COLUMNS": "200", **variables}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "deployments.cli", *words,
+        sys.executable, "-m", "deployments.cli.app", *words,
         env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     said, wrong = await asyncio.wait_for(process.communicate(), 300)

@@ -16,12 +16,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from typer.testing import CliRunner
 
-from deployments import pidfiles
-from deployments.cli import app
-from deployments.cli_store import on_screen
-from deployments.running import find_running
+from deployments.cli.app import app
+from deployments.cli.running import find_running
+from deployments.cli.store import on_screen
 from deployments.sandbox.app import create_app
-from deployments.sandbox_access import WEBHOOK_SECRET
+from deployments.stack import pidfiles
+from deployments.stack.sandbox_access import WEBHOOK_SECRET
 from lib.domain.inquiry import rules_inquiry
 from lib.domain.telegram import message_from_update
 from lib.gateway.hooks import LEADS, delivery_from

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from deployments import ports
+from deployments.stack import ports
 from lib.errors import Rejected
 from tests.support import free_port
 

@@ -12,9 +12,9 @@ import psutil
 import psycopg
 import pytest
 
-from deployments import databases, os_user
-from deployments.postgres import EmbeddedPostgres
-from deployments.program import StartFailed
+from deployments.stack import databases, os_user
+from deployments.stack.postgres import EmbeddedPostgres
+from deployments.stack.program import StartFailed
 from lib.errors import Rejected, Unavailable
 from tests.support import free_port, until
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments import pidfiles
-from deployments.processes import Supervisor
-from deployments.program import Program, StartFailed, http_ready, rotate, tail_of
+from deployments.stack import pidfiles
+from deployments.stack.processes import Supervisor
+from deployments.stack.program import Program, StartFailed, http_ready, rotate, tail_of
 from tests.support import free_port, until
 
 WAIT_FOREVER = "import signal; signal.pause()"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from prefect.settings import Settings as PrefectSettings
 from prefect.settings.models.root import _get_settings_accessors
 
-from deployments import child_env
 from deployments.settings import ROOT, Settings, read_settings, variable_of
+from deployments.stack import child_env
 from lib.errors import Rejected, Unavailable
 
 REAL = {"POTOK_SANDBOX": False, "DATABASE_URL": "postgresql://u:pass-word@db:5433/potok"}

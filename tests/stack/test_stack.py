@@ -12,10 +12,10 @@ from types import MappingProxyType
 import psycopg
 import pytest
 
-from deployments import fingerprint, pidfiles, schema
-from deployments.program import Program, StartFailed
 from deployments.settings import ROOT, Settings, read_settings
-from deployments.stack import Stack, Step
+from deployments.stack import fingerprint, pidfiles, schema
+from deployments.stack.program import Program, StartFailed
+from deployments.stack.stack import Stack, Step
 from lib.errors import Rejected, Unavailable
 from tests.support import free_port, until
 

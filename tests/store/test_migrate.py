@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
-from deployments.postgres import EmbeddedPostgres
+from deployments.stack.postgres import EmbeddedPostgres
 from lib.store import tables
 from lib.store.engine import url_from
 from lib.store.migrate import is_current, upgrade

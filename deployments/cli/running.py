@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from deployments import pidfiles
 from deployments.settings import Settings, read_settings
+from deployments.stack import pidfiles
 from lib.errors import Rejected
 
 PORTS = {

@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from deployments import databases, fingerprint, pidfiles, ports, programs, schema
-from deployments.postgres import EmbeddedPostgres
-from deployments.processes import Supervisor
-from deployments.program import Program, http_ready
 from deployments.settings import Settings
-from deployments.signals import Signals
+from deployments.stack import databases, fingerprint, pidfiles, ports, programs, schema
+from deployments.stack.postgres import EmbeddedPostgres
+from deployments.stack.processes import Supervisor
+from deployments.stack.program import Program, http_ready
+from deployments.stack.signals import Signals
 from lib.errors import PotokError, Rejected, Unavailable
 
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 import psutil
 from rich.table import Table
 
-from deployments import pidfiles
 from deployments.settings import Settings
+from deployments.stack import pidfiles
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from deployments import pidfiles
-from deployments.cli_show import ConsoleProgress, out, waiting
+from deployments.cli.show import ConsoleProgress, out, waiting
 from deployments.settings import ROOT, Settings
-from deployments.stack import Stack
+from deployments.stack import pidfiles
+from deployments.stack.stack import Stack
 from lib.errors import Rejected, Unavailable
 
 START_WITHIN_S = 300.0
@@ -69,7 +69,7 @@ def detach(settings: Settings, words: list[str]) -> None:
     began = time.monotonic()
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "deployments.cli", "up", *words],
+            [sys.executable, "-m", "deployments.cli.app", "up", *words],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             cwd=ROOT, start_new_session=True, env={**os.environ, "POTOK_HOME": str(settings.home)},
         )  # fmt: skip

@@ -32,9 +32,9 @@ def list_(
     """List the newest deliveries."""
     from dataclasses import asdict
 
-    from deployments import cli_store
-    from deployments.cli_show import out, plain_errors
-    from deployments.running import find_running
+    from deployments.cli import store as cli_store
+    from deployments.cli.running import find_running
+    from deployments.cli.show import out, plain_errors
 
     with plain_errors():
         views = asyncio.run(_newest(find_running().settings, state, limit))
@@ -50,9 +50,9 @@ def list_(
 @app.command()
 def show(key: Annotated[str, typer.Argument(metavar="KEY|ID")]) -> None:
     """Show a delivery with its attempts, its error, its flow run and its body."""
-    from deployments import cli_store
-    from deployments.cli_show import out, plain_errors
-    from deployments.running import find_running
+    from deployments.cli import store as cli_store
+    from deployments.cli.running import find_running
+    from deployments.cli.show import out, plain_errors
 
     with plain_errors():
         settings = find_running().settings
@@ -69,8 +69,8 @@ def retry(
     all_dead: Annotated[bool, typer.Option("--all-dead", help="Every dead delivery.")] = False,
 ) -> None:
     """Bring dead deliveries back, as if new."""
-    from deployments.cli_show import fail, out, plain_errors
-    from deployments.running import find_running
+    from deployments.cli.running import find_running
+    from deployments.cli.show import fail, out, plain_errors
 
     if bool(keys) == all_dead:
         fail("name the deliveries, or give --all-dead: `potok inbox list --state dead` lists them")
@@ -80,7 +80,7 @@ def retry(
 
 
 async def _newest(settings: Settings, state: str, limit: int) -> list[DeliveryView]:
-    from deployments.cli_store import opened
+    from deployments.cli.store import opened
     from lib.errors import Rejected
     from lib.store.inbox import STATES, Inbox
 
@@ -92,7 +92,7 @@ async def _newest(settings: Settings, state: str, limit: int) -> list[DeliveryVi
 
 async def _found(settings: Settings, keys: list[str]) -> list[DeliveryView]:
     """The deliveries of these keys or numbers; Rejected names those that are unknown."""
-    from deployments.cli_store import MAX_ID, opened
+    from deployments.cli.store import MAX_ID, opened
     from lib.errors import Rejected
     from lib.store.inbox import Inbox
 
@@ -110,7 +110,7 @@ async def _found(settings: Settings, keys: list[str]) -> list[DeliveryView]:
 
 
 async def _retry(settings: Settings, keys: list[str]) -> int:
-    from deployments.cli_store import opened
+    from deployments.cli.store import opened
     from lib.errors import Rejected
     from lib.store.inbox import Inbox
 
@@ -125,7 +125,7 @@ def _table(views: list[DeliveryView]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from deployments.cli_store import on_screen, short_time
+    from deployments.cli.store import on_screen, short_time
 
     shown = Table(box=None, pad_edge=False, header_style="dim")
     shown.add_column("id", justify="right")
@@ -146,7 +146,7 @@ def _table(views: list[DeliveryView]) -> Table:
 
 
 def _facts(view: DeliveryView) -> dict[str, object]:
-    from deployments.cli_store import time_text
+    from deployments.cli.store import time_text
 
     waits = view.state in ("received", "failed")
     stages = (view.outcome or {}).get("ms") or {}
@@ -175,7 +175,7 @@ def _outcome(view: DeliveryView) -> str:
 
 
 def _body(raw: str) -> str:
-    from deployments.cli_store import on_screen
+    from deployments.cli.store import on_screen
 
     try:
         return on_screen(json.dumps(json.loads(raw), ensure_ascii=False, indent=2))

@@ -25,9 +25,9 @@ from prefect.flow_engine import run_flow
 from prefect.flows import Flow
 from prefect.logging.handlers import APILogWorker
 
-from deployments.lean_engine import slim
-from deployments.order import Order
-from deployments.rehearsal import rehearse
+from deployments.warm.lean_engine import slim
+from deployments.warm.order import Order
+from deployments.warm.rehearsal import rehearse
 
 
 def flow_from(entrypoint: str) -> Flow[Any, Any]:

@@ -12,7 +12,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
-from deployments.order import Order
+from deployments.warm.order import Order
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class SparePool:
         os.environ["POTOK_PRELOAD"] = ",".join(preload)
         self._limits = limits
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["deployments.spare"])
+        self._context.set_forkserver_preload(["deployments.warm.spare"])
         forkserver.ensure_running()  # its imports take seconds: they begin now
         self._idle: list[SpareProcess] = []
         self._busy: set[SpareProcess] = set()
@@ -186,6 +186,6 @@ class SparePool:
 
 def run_spare(connection: Connection, runs: int) -> None:
     """A process's life; its imports are the template's, so they cost nothing here."""
-    from deployments.spare import main
+    from deployments.warm.spare import main
 
     main(connection, runs)

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import psutil
 
-from deployments import os_user, ports
-from deployments.databases import check_answers, ensure_databases
-from deployments.pidfiles import LOOK_EVERY_S, end
-from deployments.processes import Supervisor
-from deployments.program import Program
+from deployments.stack import os_user, ports
+from deployments.stack.databases import check_answers, ensure_databases
+from deployments.stack.pidfiles import LOOK_EVERY_S, end
+from deployments.stack.processes import Supervisor
+from deployments.stack.program import Program
 from lib.errors import Rejected, Unavailable
 
 HOST = "127.0.0.1"

@@ -15,8 +15,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deployments.demo import Arrival
-    from deployments.follow import Step
+    from deployments.cli.follow import Step
+    from deployments.cli.showing import Arrival
     from deployments.settings import Settings
 
 
@@ -27,7 +27,7 @@ def demo(
     ] = False,
 ) -> None:
     """Start everything, and follow a customer's message from Telegram to the CRM."""
-    from deployments.cli_show import err, fail, out, plain_errors
+    from deployments.cli.show import err, fail, out, plain_errors
 
     showing = _Demo(err if as_json else out, once, as_json)
     with plain_errors():
@@ -48,8 +48,8 @@ class _Demo:
         self.is_unfinished = True
 
     async def play(self) -> None:
-        from deployments import demo
-        from deployments.cli_show import ConsoleProgress
+        from deployments.cli import showing as demo
+        from deployments.cli.show import ConsoleProgress
 
         progress = ConsoleProgress(self._console)
         with contextlib.closing(progress):
@@ -73,7 +73,7 @@ class _Demo:
         return self._console.status("[dim]the message is on its way[/dim]")
 
     def _finish(self, arrival: Arrival) -> None:
-        from deployments.cli_store import json_from
+        from deployments.cli.store import json_from
 
         if self._as_json and self.is_unfinished:
             typer.echo(json_from(arrival.summary()))
@@ -93,8 +93,8 @@ class _Demo:
         self._say(f"  [green]✓[/green] {step.where:<10} {step.what:<44} {step.took_ms:5.0f} ms")
 
     def _tell(self, settings: Settings, arrival: Arrival, *, stays_up: bool) -> None:
-        from deployments.cli_leads import crm_link, facts_of
-        from deployments.cli_store import print_facts, run_link
+        from deployments.cli.leads import crm_link, facts_of
+        from deployments.cli.store import print_facts, run_link
 
         total = f"{'webhook → CRM':<55} {arrival.webhook_to_crm_ms:5} ms"
         self._say(f"    [bold]{total}[/bold]")

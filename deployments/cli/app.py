@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 # Modules with an `app: typer.Typer`, by the name of their group of commands.
 GROUPS: dict[str, str] = {
-    "inbox": "deployments.cli_inbox",
-    "leads": "deployments.cli_leads",
-    "sandbox": "deployments.cli_sandbox",
+    "inbox": "deployments.cli.inbox",
+    "leads": "deployments.cli.leads",
+    "sandbox": "deployments.cli.sandbox",
 }
 # Modules with a function of the command's own name.
-COMMANDS: dict[str, str] = {"demo": "deployments.cli_demo"}
+COMMANDS: dict[str, str] = {"demo": "deployments.cli.demo"}
 
 app = typer.Typer(
     help="Potok: a small company's data flows.",
@@ -47,8 +47,8 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready.")] = False,
 ) -> None:
     """Start the stack and stay until Ctrl-C."""
-    from deployments import cli_up
-    from deployments.cli_show import plain_errors
+    from deployments.cli import up as cli_up
+    from deployments.cli.show import plain_errors
 
     with plain_errors():
         settings = settings_for(sandbox)
@@ -61,8 +61,8 @@ def up(
 @app.command()
 def down() -> None:
     """Stop the stack, or what a killed one left behind."""
-    from deployments import cli_down
-    from deployments.cli_show import out, plain_errors, waiting
+    from deployments.cli import down as cli_down
+    from deployments.cli.show import out, plain_errors, waiting
 
     with plain_errors():
         with waiting("stopping"):
@@ -75,8 +75,8 @@ def status(as_json: Json = False) -> None:
     """Show what runs; exit code 1 unless everything is ready."""
     from dataclasses import asdict
 
-    from deployments import cli_status
-    from deployments.cli_show import out, plain_errors
+    from deployments.cli import status as cli_status
+    from deployments.cli.show import out, plain_errors
 
     with plain_errors():
         rows = cli_status.rows(settings_for())
@@ -92,8 +92,8 @@ def status(as_json: Json = False) -> None:
 @app.command()
 def doctor() -> None:
     """Show what is configured, what answers, what is missing; exit code 1: something is broken."""
-    from deployments import cli_doctor
-    from deployments.cli_show import out, plain_errors, waiting
+    from deployments.cli import doctor as cli_doctor
+    from deployments.cli.show import out, plain_errors, waiting
 
     with plain_errors():
         settings = settings_for()
@@ -107,8 +107,8 @@ def doctor() -> None:
 @app.command()
 def init() -> None:
     """Write the credential blocks from the environment and .env; set the bot's webhook."""
-    from deployments.cli_show import out, plain_errors, waiting
-    from deployments.program import http_ready
+    from deployments.cli.show import out, plain_errors, waiting
+    from deployments.stack.program import http_ready
     from lib.errors import Unavailable
 
     with plain_errors():

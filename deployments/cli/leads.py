@@ -25,9 +25,9 @@ Json = Annotated[bool, typer.Option("--json", help="For a program to read.")]
 @app.command("list")
 def list_(limit: Limit = 20, as_json: Json = False) -> None:
     """List the leads that changed last."""
-    from deployments import cli_store
-    from deployments.cli_show import out, plain_errors
-    from deployments.running import find_running
+    from deployments.cli import store as cli_store
+    from deployments.cli.running import find_running
+    from deployments.cli.show import out, plain_errors
 
     with plain_errors():
         leads = asyncio.run(_newest(find_running().settings, limit))
@@ -42,9 +42,9 @@ def list_(limit: Limit = 20, as_json: Json = False) -> None:
 @app.command()
 def show(lead_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Show a lead, the person's words, and the flow runs that read them."""
-    from deployments import cli_store
-    from deployments.cli_show import out, plain_errors
-    from deployments.running import find_running
+    from deployments.cli import store as cli_store
+    from deployments.cli.running import find_running
+    from deployments.cli.show import out, plain_errors
 
     with plain_errors():
         settings = find_running().settings
@@ -62,7 +62,7 @@ def show(lead_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 def facts_of(settings: Settings, lead: Lead) -> dict[str, object]:
     """What is known of a lead, for people, by name."""
-    from deployments.cli_store import time_text
+    from deployments.cli.store import time_text
 
     linked = ", was there before" if lead.crm_linked else ""
     behind = ", behind" if lead.crm_id and lead.crm_version < lead.version else ""
@@ -98,7 +98,7 @@ def crm_link(settings: Settings, lead: Lead) -> str:
 
 
 async def _newest(settings: Settings, limit: int) -> list[Lead]:
-    from deployments.cli_store import opened
+    from deployments.cli.store import opened
     from lib.store.leads import Leads
 
     async with opened(settings) as database:
@@ -106,7 +106,7 @@ async def _newest(settings: Settings, limit: int) -> list[Lead]:
 
 
 async def _one(settings: Settings, lead_id: int) -> tuple[Lead, list[LeadMessage], list[UUID]]:
-    from deployments.cli_store import opened
+    from deployments.cli.store import opened
     from lib.errors import Rejected
     from lib.store.leads import Leads
 
@@ -121,7 +121,7 @@ def _table(leads: list[Lead]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from deployments.cli_store import on_screen, short_time
+    from deployments.cli.store import on_screen, short_time
 
     shown = Table(box=None, pad_edge=False, header_style="dim")
     shown.add_column("id", justify="right")
@@ -148,7 +148,7 @@ def _money(lead: Lead) -> str:
 
 
 def _note(message: LeadMessage) -> str:
-    from deployments.cli_store import time_text
+    from deployments.cli.store import time_text
 
     edited = f", edited {time_text(message.edited_at)}" if message.edited_at else ""
     return edited + ("" if message.in_crm == "yes" else ", not in the CRM yet")

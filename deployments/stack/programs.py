@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from deployments.program import Program, http_ready
 from deployments.settings import LOOPBACK, ROOT, Settings
+from deployments.stack.program import Program, http_ready
 
 
 def _python(*words: str) -> list[str]:
@@ -55,7 +55,7 @@ def worker(settings: Settings) -> Program:
     """The warm worker; it says that it is ready when its spare processes stand."""
     return Program(
         name="worker",
-        argv=_python("deployments.worker"),
+        argv=_python("deployments.warm.worker"),
         env=settings.child_env(),
         cwd=ROOT,
         says_ready=True,
@@ -68,7 +68,7 @@ def schema(settings: Settings) -> Program:
     """The one-shot that makes our database's schema the newest."""
     return Program(
         name="schema",
-        argv=_python("deployments.schema"),
+        argv=_python("deployments.stack.schema"),
         env=settings.child_env(),
         cwd=ROOT,
         ready_within_s=180.0,

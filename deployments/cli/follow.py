@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from deployments.cli_store import run_link
-from deployments.sandbox_calls import SandboxCalls
+from deployments.cli.sandbox_calls import SandboxCalls
+from deployments.cli.store import run_link
 from deployments.settings import Settings
 from lib.errors import Unavailable
 from lib.store.engine import Database

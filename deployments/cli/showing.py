@@ -12,12 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.cli_up import log_to
-from deployments.follow import Follower, Step
-from deployments.running import check_sandbox, find_running
-from deployments.sandbox_calls import SandboxCalls
+from deployments.cli.follow import Follower, Step
+from deployments.cli.running import check_sandbox, find_running
+from deployments.cli.sandbox_calls import SandboxCalls
+from deployments.cli.up import log_to
 from deployments.settings import Settings, read_settings
-from deployments.stack import Progress, Stack
+from deployments.stack.stack import Progress, Stack
 from lib.errors import Unavailable
 from lib.store.engine import Database
 from lib.store.leads import Leads

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import httpx
 
-from deployments import sandbox_access
-from deployments.running import Running, check_sandbox
+from deployments.cli.running import Running, check_sandbox
+from deployments.stack import sandbox_access
 from lib.errors import Rejected, Unavailable
 
 VENDORS = ("telegram", "bitrix", "llm")

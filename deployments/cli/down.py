@@ -6,8 +6,8 @@ import signal
 
 import psutil
 
-from deployments import pidfiles
 from deployments.settings import Settings
+from deployments.stack import pidfiles
 from lib.errors import PotokError
 
 STOP_WITHIN_S = 90.0

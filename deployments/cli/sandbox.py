@@ -25,7 +25,7 @@ def say(
     phone_card: Annotated[str, typer.Option(help="A phone they share as a contact card.")] = "",
 ) -> None:
     """Write to the bot in Telegram, as a customer would."""
-    from deployments.cli_show import fail, out, plain_errors
+    from deployments.cli.show import fail, out, plain_errors
 
     if not text.strip() and not phone_card:
         fail("say something: a text, or --phone-card with a phone")
@@ -41,8 +41,8 @@ def say(
 @app.command()
 def leads(as_json: Json = False) -> None:
     """List the leads of the stand-in CRM."""
-    from deployments import cli_store
-    from deployments.cli_show import out, plain_errors
+    from deployments.cli import store as cli_store
+    from deployments.cli.show import out, plain_errors
 
     with plain_errors():
         found = asyncio.run(_ask("GET", "bitrix/leads"))
@@ -65,7 +65,7 @@ def fail(
     ] = None,
 ) -> None:
     """Switch a failure of a vendor on."""
-    from deployments.cli_show import out, plain_errors
+    from deployments.cli.show import out, plain_errors
     from lib.errors import Rejected
 
     with plain_errors():
@@ -83,8 +83,8 @@ def fail(
 @app.command()
 def reset(vendors: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """Bring vendors back to their start: what they stored and what fails is forgotten."""
-    from deployments.cli_show import out, plain_errors
-    from deployments.sandbox_calls import VENDORS
+    from deployments.cli.sandbox_calls import VENDORS
+    from deployments.cli.show import out, plain_errors
 
     with plain_errors():
         for vendor in vendors or VENDORS:
@@ -95,23 +95,23 @@ def reset(vendors: Annotated[list[str] | None, typer.Argument()] = None) -> None
 
 
 async def _say(said: list[dict[str, Any]]) -> list[str]:
-    from deployments.running import find_running
-    from deployments.sandbox_calls import SandboxCalls
+    from deployments.cli.running import find_running
+    from deployments.cli.sandbox_calls import SandboxCalls
 
     async with SandboxCalls(find_running()) as sandbox:
         return [await sandbox.say(one) for one in said]
 
 
 async def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    from deployments.running import find_running
-    from deployments.sandbox_calls import SandboxCalls
+    from deployments.cli.running import find_running
+    from deployments.cli.sandbox_calls import SandboxCalls
 
     async with SandboxCalls(find_running()) as sandbox:
         return await sandbox.ask(method, path, body)
 
 
 def _check_vendor(vendor: str) -> None:
-    from deployments.sandbox_calls import VENDORS
+    from deployments.cli.sandbox_calls import VENDORS
     from lib.errors import Rejected
 
     if vendor not in VENDORS:
@@ -129,7 +129,7 @@ def _table(found: list[dict[str, Any]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from deployments.cli_store import on_screen
+    from deployments.cli.store import on_screen
 
     shown = Table(box=None, pad_edge=False, header_style="dim")
     shown.add_column("id", justify="right")

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from deployments import pidfiles
-from deployments.program import Program, StartFailed, file_ready, rotate, tail_of
+from deployments.stack import pidfiles
+from deployments.stack.program import Program, StartFailed, file_ready, rotate, tail_of
 
 log = logging.getLogger("potok.stack")
 

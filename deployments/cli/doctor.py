@@ -10,8 +10,8 @@ import httpx
 from pydantic import SecretStr
 from rich.table import Table
 
-from deployments import databases, pidfiles
 from deployments.settings import Settings, variable_of
+from deployments.stack import databases, pidfiles
 from lib.errors import PotokError
 
 OK, MISSING, BROKEN, OFF = "ok", "missing", "broken", "off"

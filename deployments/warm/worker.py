@@ -1,4 +1,4 @@
-"""The worker of the pool ``live``: ``python -m deployments.worker``.
+"""The worker of the pool ``live``: ``python -m deployments.warm.worker``.
 
 Little may be imported here: every spare process imports its parent's main module again.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deployments.spares import SparePool
+    from deployments.warm.spares import SparePool
 
 POOL = "live"
 PRELOAD = ("flows.leads",)
@@ -30,8 +30,8 @@ async def serve() -> None:
     import signal
 
     from deployments.settings import Settings
-    from deployments.spares import SpareLimits, SparePool
-    from deployments.warm import WarmWorker
+    from deployments.warm.spares import SpareLimits, SparePool
+    from deployments.warm.type import WarmWorker
     from lib.clients.prefect_api import PrefectApi
 
     settings = Settings()

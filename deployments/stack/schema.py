@@ -1,4 +1,4 @@
-"""The schema of our database, made newer when it has to be: ``python -m deployments.schema``.
+"""The schema of our database, made newer when it has to be: ``python -m deployments.stack.schema``.
 
 Alembic is imported in a process of its own: the supervisor stays small and starts fast.
 """

@@ -33,8 +33,8 @@ from prefect.workers.base import (
     BaseWorkerResult,
 )
 
-from deployments.order import Order
-from deployments.spares import SparePool, SpareProcess
+from deployments.warm.order import Order
+from deployments.warm.spares import SparePool, SpareProcess
 from lib.errors import Unavailable
 from lib.store.batches import RUNS_CHANNEL
 from lib.store.engine import Database

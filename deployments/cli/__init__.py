@@ -1,0 +1,1 @@
+"""The command ``potok``: one file per group of commands."""

@@ -1,0 +1,1 @@
+"""The embedded stack: what starts, watches and stops the processes of one machine."""

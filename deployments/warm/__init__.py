@@ -1,0 +1,1 @@
+"""The work pool type ``warm``: flow runs in processes that stand ready."""
