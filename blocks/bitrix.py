@@ -108,5 +108,5 @@ def _note(origin: str, placed: Placed, items: Sequence[BatchItem], started: floa
     for item in items:
         if item.lead is not None and item.lead.origin == origin:
             item.lead = item.lead.model_copy(update={"crm_id": placed.crm_id})
-            item.error = placed.error
+            item.error = placed.error or placed.unsaid.get(item.message.ref)
             item.ms["crm"] = ms

@@ -151,4 +151,5 @@ def _note(message: LeadMessage) -> str:
     from deployments.cli.store import time_text
 
     edited = f", edited {time_text(message.edited_at)}" if message.edited_at else ""
-    return edited + ("" if message.in_crm == "yes" else ", not in the CRM yet")
+    notes = {"yes": "", "refused": ", refused by the CRM"}
+    return edited + notes.get(message.in_crm, ", not in the CRM yet")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -25,13 +25,16 @@ ORIGINS_A_COMMAND = 25  # a page has 50 rows, and the portal may hold an origin 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What became of one lead: its id in the CRM, and the words that are there now; or the error.
+    """What became of one lead: its id in the CRM, or the error.
 
-    ``error`` may stand beside ``crm_id``: the lead is there and a comment is not.
+    Attributes:
+        commented: refs of the words that are there now.
+        unsaid: why the other words are not; the lead itself is there.
     """
 
     crm_id: int | None = None
     commented: tuple[str, ...] = ()
+    unsaid: Mapping[str, PotokError] = field(default_factory=dict)
     error: PotokError | None = None
 
 
@@ -274,8 +277,9 @@ def _placed(
         crm_id = int(by_key(by_key(results[key]).get("item"))["id"])
         done = [w.ref for w in placement.filing.words]
     done += [w.ref for w in placement.filing.words if w not in placement.comments]
-    failed = [errors[f"words|{w.ref}"] for w in placement.comments if f"words|{w.ref}" in errors]
-    return Placed(crm_id, tuple(dict.fromkeys(done)), failed[0] if failed else None)
+    keys = {w.ref: f"words|{w.ref}" for w in placement.comments}
+    unsaid = {ref: errors[key] for ref, key in keys.items() if key in errors}
+    return Placed(crm_id, tuple(dict.fromkeys(done)), unsaid)
 
 
 def _first(ids: Sequence[int]) -> int | None:

@@ -14,13 +14,13 @@ from lib.domain.leads import LeadState
 class Words:
     """What a person wrote in one message.
 
-    ``in_crm``: ``no``; ``tried``, when it was sent and no answer came; ``yes``.
+    ``in_crm``: ``no``; ``tried``, when it was sent and no answer came; ``yes``; ``refused``.
     """
 
     ref: str
     at: datetime
     text: str
-    in_crm: Literal["no", "tried", "yes"] = "no"
+    in_crm: Literal["no", "tried", "yes", "refused"] = "no"
 
 
 @dataclass(frozen=True, slots=True)

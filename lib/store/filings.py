@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from lib.domain.leads import LeadState
 from lib.domain.placement import Filing, Placement, Words
+from lib.errors import Rejected
 from lib.store.engine import Database
 from lib.store.leads import STATE_COLUMNS
 from lib.store.tables import Lead, LeadMessage
@@ -37,7 +38,9 @@ class Filings:
         leads = select(*STATE_COLUMNS).where(col(Lead.id).in_(lead_ids)).order_by(col(Lead.id))
         words = (
             select(LeadMessage)
-            .where(col(LeadMessage.lead_id).in_(lead_ids), col(LeadMessage.in_crm) != "yes")
+            .where(
+                col(LeadMessage.lead_id).in_(lead_ids), col(LeadMessage.in_crm).in_(("no", "tried"))
+            )
             .order_by(col(LeadMessage.at), col(LeadMessage.ref))
         )
         by_lead: defaultdict[int, list[Words]] = defaultdict(list)
@@ -69,7 +72,16 @@ class Filings:
         """Note which lead is where, and which words are there."""
         done = [(p, placed[p.filing.lead.origin]) for p in placements]
         done = [(p, result) for p, result in done if result.crm_id is not None]
-        refs = [ref for _, result in done for ref in result.commented]
+        now: dict[str, list[str]] = {
+            "yes": [ref for _, result in done for ref in result.commented],
+            # Sent again it would be refused again, and take every later message down with it.
+            "refused": [
+                ref
+                for _, result in done
+                for ref, error in result.unsaid.items()
+                if isinstance(error, Rejected)
+            ],
+        }
         async with self._database.transaction() as connection:
             await connection.execute(
                 _RECORD,
@@ -80,6 +92,7 @@ class Filings:
                     "linked": [p.action == "link" for p, _ in done],
                 },
             )
-            await connection.execute(
-                update(LeadMessage).where(col(LeadMessage.ref).in_(refs)).values(in_crm="yes")
-            )
+            for in_crm, refs in now.items():
+                await connection.execute(
+                    update(LeadMessage).where(col(LeadMessage.ref).in_(refs)).values(in_crm=in_crm)
+                )

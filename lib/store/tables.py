@@ -120,7 +120,8 @@ class LeadMessage(SQLModel, table=True):
     """What a person wrote, once per message; an edit replaces the text.
 
     ``in_crm``: ``no`` until the CRM has the words, ``tried`` from the moment before they are
-    sent (so that a lost answer is looked up), ``yes`` when it has them.
+    sent (so that a lost answer is looked up), ``yes`` when it has them, ``refused`` when it
+    never will.
     """
 
     __tablename__ = "lead_messages"

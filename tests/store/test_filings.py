@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from lib.clients.bitrix_leads import Placed
 from lib.domain.placement import Action, Filing, Placement
-from lib.errors import Rejected
+from lib.errors import Rejected, Unavailable
 from lib.store.engine import Database
 from lib.store.filings import Filings
 from lib.store.leads import Leads
@@ -89,9 +89,21 @@ async def test_a_refused_lead_stays_to_be_filed(db: Database) -> None:
     assert [words.in_crm for words in again.words] == ["tried", "tried"]
 
 
+async def test_refused_words_are_not_sent_again(db: Database) -> None:
+    """A comment that the CRM refuses for good must not fail every later message of its lead."""
+    filing = await filed(db)
+    unsaid = {filing.words[1].ref: Rejected("no such comment")}
+    placed = {filing.lead.origin: Placed(70, (filing.words[0].ref,), unsaid)}
+    await Filings(db).record([placement(filing, "link", words=2)], placed)
+    assert await marks(db) == ["yes", "refused"]
+    (again,) = await Filings(db).open([filing.lead.id or 0])
+    assert again.words == ()
+
+
 async def test_a_linked_lead_stays_linked_and_keeps_the_words_it_lacks(db: Database) -> None:
     filing = await filed(db)
-    placed = {filing.lead.origin: Placed(70, (filing.words[0].ref,), Rejected("no comment"))}
+    unsaid = {filing.words[1].ref: Unavailable("not now")}
+    placed = {filing.lead.origin: Placed(70, (filing.words[0].ref,), unsaid)}
     await Filings(db).record([placement(filing, "link", words=2)], placed)
     assert await marks(db) == ["yes", "no"]
     (linked,) = await Filings(db).open([filing.lead.id or 0])
