@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import uvicorn
 import uvloop
 
 from deployments.alarm import Alarm
 from deployments.settings import Settings
+from deployments.stack import sandbox_access
 from lib.clients.prefect_api import PrefectApi
 from lib.errors import PotokError
 from lib.gateway.app import create_app
@@ -21,6 +23,8 @@ from lib.store.inbox import Inbox
 log = logging.getLogger("potok.gateway")
 
 KEYS_REFRESH_S = 15.0
+
+Blocks = dict[str, dict[str, Any]]
 
 
 async def serve(settings: Settings) -> None:
@@ -44,7 +48,7 @@ async def serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    refreshing = asyncio.create_task(_refresh(keys, prefect))
+    refreshing = asyncio.create_task(_refresh(keys, prefect, settings))
     try:
         await uvicorn.Server(config).serve()
     finally:
@@ -64,7 +68,7 @@ def keys_from(settings: Settings) -> DoorKeys:
     return keys
 
 
-async def _refresh(keys: DoorKeys, prefect: PrefectApi) -> None:
+async def _refresh(keys: DoorKeys, prefect: PrefectApi, settings: Settings) -> None:
     """Follow the credential blocks; with Prefect away the doors keep the keys they have."""
     while True:
         try:
@@ -73,12 +77,22 @@ async def _refresh(keys: DoorKeys, prefect: PrefectApi) -> None:
         except PotokError as exc:
             log.warning("keys.not_refreshed reason=%s", exc)
         else:
-            keys.bots |= {name: values["webhook_secret"] for name, values in bots.items()}
+            given = keys_from(settings)
+            bots, forwarders = _ours(bots, settings), _ours(forwarders, settings)
             secrets = [v.get(k) for v in forwarders.values() for k in ("secret", "old_secret")]
-            keys.forwarder = tuple(filter(None, secrets)) or keys.forwarder
+            keys.bots = given.bots | {name: v["webhook_secret"] for name, v in bots.items()}
+            keys.forwarder = tuple(filter(None, secrets)) or given.forwarder
         await asyncio.sleep(KEYS_REFRESH_S)
+
+
+def _ours(blocks: Blocks, settings: Settings) -> Blocks:
+    """Without what a sandbox left on the server: its secrets open no real door."""
+    if settings.is_sandbox:
+        return blocks
+    return {name: v for name, v in blocks.items() if not sandbox_access.is_sandbox(v)}
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every request otherwise
     uvloop.run(serve(Settings()))

@@ -28,6 +28,7 @@ from blocks.llm import LanguageModel
 from blocks.storage import Store
 from blocks.telegram import Forwarder, TelegramBot
 from deployments.settings import ROOT, Settings
+from deployments.stack import sandbox_access
 from deployments.warm.type import WarmWorker
 from deployments.warm.worker import POOL
 from lib.clients.telegram import Telegram
@@ -55,14 +56,32 @@ async def provision(settings: Settings) -> None:
 async def write_blocks(settings: Settings) -> list[str]:
     """Write a credential block for everything that the environment configures.
 
+    A block that the sandbox left on the server is deleted when the vendors are real.
+
     Returns:
         The documents written, as ``type/name``.
     """
+    if not settings.is_sandbox:
+        async with get_client() as client:
+            await _delete_sandbox_blocks(client)
     written = []
     for name, block in blocks_from(settings):
         await block.asave(name, overwrite=True)
         written.append(f"{block.get_block_type_slug()}/{name}")
     return written
+
+
+async def _delete_sandbox_blocks(client: PrefectClient) -> None:
+    for kind in BLOCK_TYPES:
+        try:
+            documents = await client.read_block_documents_by_type(
+                kind.get_block_type_slug(), include_secrets=True
+            )
+        except ObjectNotFound:  # a server that knows nothing of us yet
+            continue
+        for document in documents:
+            if sandbox_access.is_sandbox(document.data):
+                await client.delete_block_document(document.id)
 
 
 async def register_webhook(settings: Settings) -> str | None:

@@ -257,6 +257,7 @@ async def running(settings: Settings) -> AsyncIterator[LiveStack]:
             up.set_exception(exc)
 
     thread = threading.Thread(target=lambda: asyncio.run(stay()), name="stack")
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # also then all is stopped
     thread.start()
     try:
         stack = await asyncio.wrap_future(up)
@@ -265,6 +266,7 @@ async def running(settings: Settings) -> AsyncIterator[LiveStack]:
     finally:
         down.set_result(None)
         await asyncio.to_thread(thread.join)
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

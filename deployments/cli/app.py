@@ -93,10 +93,11 @@ def status(as_json: Json = False) -> None:
 def doctor() -> None:
     """Show what is configured, what answers, what is missing; exit code 1: something is broken."""
     from deployments.cli import doctor as cli_doctor
+    from deployments.cli.running import find_running
     from deployments.cli.show import out, plain_errors, waiting
 
     with plain_errors():
-        settings = settings_for()
+        settings = find_running().settings
         with waiting("looking"):
             findings = asyncio.run(cli_doctor.examine(settings))
     out.print(f"vendors: {'the sandbox stands in' if settings.is_sandbox else 'real'}")
@@ -107,12 +108,13 @@ def doctor() -> None:
 @app.command()
 def init() -> None:
     """Write the credential blocks from the environment and .env; set the bot's webhook."""
+    from deployments.cli.running import find_running
     from deployments.cli.show import out, plain_errors, waiting
     from deployments.stack.program import http_ready
     from lib.errors import Unavailable
 
     with plain_errors():
-        settings = settings_for()
+        settings = find_running().settings
         if not asyncio.run(http_ready(f"{settings.prefect_api_url}/health")()):
             raise Unavailable(f"Prefect does not answer at {settings.prefect_api_url}: `potok up`")
         os.environ.update(settings.child_env())  # Prefect reads it when it is imported

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import SecretStr
@@ -12,6 +13,13 @@ FORWARDER_SECRET = "whsec_c2FuZGJveC1mb3J3YXJkZXItc2VjcmV0LTMyLWJ5"  # noqa: S10
 BITRIX_PATH = "/bitrix/rest/1/sandbox-webhook/"
 LLM_KEY = "sandbox"
 LLM_MODEL = "sandbox-reader"
+
+_MARKS = (BOT_TOKEN, WEBHOOK_SECRET, FORWARDER_SECRET, BITRIX_PATH, LLM_MODEL)
+
+
+def is_sandbox(values: Mapping[str, Any]) -> bool:
+    """Whether a credential block is the sandbox's: everybody knows its secrets."""
+    return any(mark in str(value) for value in values.values() for mark in _MARKS)
 
 
 def vendors(sandbox_url: str, gateway_url: str, bot_name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import logging
 import os
 import sys
 from multiprocessing.connection import Connection
@@ -93,6 +94,8 @@ def main(connection: Connection, runs: int) -> None:
 
 
 slim()
+for _room in ("flows", "blocks", "lib"):  # Prefect takes their lines to its UI, but at WARNING
+    logging.getLogger(_room).setLevel(logging.INFO)
 for _module in filter(None, os.environ.get("POTOK_PRELOAD", "").split(",")):
     importlib.import_module(_module)
 rehearse()

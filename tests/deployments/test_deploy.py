@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
@@ -77,12 +80,21 @@ def secrets_of(block: Block) -> list[str]:
     return [secret for secret in secrets if secret != LLM_KEY]
 
 
-async def test_blocks_come_back_as_they_were_written(stack: LiveStack) -> None:
+@pytest.fixture
+def prefect_here(stack: LiveStack) -> Iterator[None]:
+    """Prefect's client in this process, with the stack's server; its log handlers go again."""
+    handlers = logging.root.handlers[:]
     with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api_url}):
-        for name, written in blocks_from(stack.settings):
-            read = await type(written).aload(name)
-            for field in type(written).model_fields:
-                assert getattr(read, field) == getattr(written, field)
+        yield
+    logging.root.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("prefect_here")
+async def test_blocks_come_back_as_they_were_written(stack: LiveStack) -> None:
+    for name, written in blocks_from(stack.settings):
+        read = await type(written).aload(name)
+        for field in type(written).model_fields:
+            assert getattr(read, field) == getattr(written, field)
 
 
 async def test_no_block_shows_its_secrets(stack: LiveStack) -> None:
