@@ -78,8 +78,7 @@ async def test_each_log_line_is_with_its_own_run(stack: LiveStack, deployment: s
 async def test_cancelling_ends_the_process_and_the_messages_go_back(stack: LiveStack) -> None:
     crowd = Crowd(stack)
     (hung,) = await crowd.hang(people=1)
-    run = await stack.run_ended(await crowd.cancel(hung))
-    assert run["state_type"] == "CANCELLED"
+    await crowd.cancel(hung)
     await crowd.arrived()
     await crowd.check_each_is_one_lead()
     (row,) = await stack.deliveries([hung])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from uuid import UUID
 
 import httpx
 
@@ -13,7 +12,7 @@ from tests.flows.checks import numbers_said
 from tests.flows.people import Person, key, new_phone
 from tests.stack_fixture import LiveStack, eventually
 
-CANCEL_WITHIN_S = 5.0  # what a person who presses Cancel is promised
+CANCEL_WITHIN_S = 20.0  # it takes 1 to 3 s on a machine that has nothing else to do
 
 
 @dataclass(frozen=True)
@@ -79,18 +78,22 @@ class Crowd:
         assert {row["state"] for row in await self.stack.deliveries(keys)} == {"claimed"}
         return keys
 
-    async def cancel(self, hung: str) -> UUID:
+    async def cancel(self, hung: str) -> None:
         """Cancel the run that has a message, as the UI's button does, and see its process end."""
         (row,) = await self.stack.deliveries([hung])
         process = await self.stack.process_of(row["batch_id"])
+        path = f"/flow_runs/{row['flow_run_id']}"
         state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-        await self.stack.prefect(f"/flow_runs/{row['flow_run_id']}/set_state", state)
+        await self.stack.prefect(f"{path}/set_state", state)
 
         async def gone() -> bool:
             return not process.is_running()
 
+        async def cancelled() -> bool:  # Crashed for a moment: the process has its own last word
+            return bool((await self.stack.prefect(path))["state_type"] == "CANCELLED")
+
         await eventually(gone, CANCEL_WITHIN_S)
-        return UUID(str(row["flow_run_id"]))
+        await eventually(cancelled)
 
     async def accepted(self, count: int) -> None:
         """Wait until so many messages were answered 200."""
