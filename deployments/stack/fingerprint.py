@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deployments.settings import ROOT, Settings
 
-SOURCES = ("prefect.yaml", "flows", "blocks", "deployments/pools", "deployments/provision.py")
+SOURCES = ("prefect.yaml", "flows", "blocks", "deployments/provision.py")
 # These change nothing on the Prefect server.
 NOT_PROVISIONED = {"home", "port", "pg_port", "spares", "stop_grace_s"}
 
