@@ -14,11 +14,11 @@ def _python(*words: str) -> list[str]:
 
 def prefect_server(settings: Settings) -> Program:
     """Prefect's API, UI and services."""
+    address = ("--host", LOOPBACK, "--port", str(settings.prefect_port))
     return Program(
         name="prefect",
-        argv=_python(
-            "prefect", "server", "start", "--host", LOOPBACK, "--port", str(settings.prefect_port)
-        ),
+        # Behind the gateway, before the runs: it may wait, a webhook may not.
+        argv=["nice", "-n", "5", *_python("prefect", "server", "start", *address)],
         env=settings.server_env(),
         cwd=ROOT,
         ready=http_ready(f"{settings.prefect_api_url}/health"),

@@ -30,6 +30,8 @@ from deployments.warm.lean_engine import slim
 from deployments.warm.order import Order
 from deployments.warm.rehearsal import rehearse
 
+RUN_NICENESS = 10  # a webhook is answered first: runs take the processor time that is left
+
 
 def flow_from(entrypoint: str) -> Flow[Any, Any]:
     """The flow object at a module path.
@@ -90,6 +92,7 @@ async def _serve(connection: Connection, runs: int) -> None:
 def main(connection: Connection, runs: int) -> None:
     """Get ready, say so, and run flow runs one after the other, at most ``runs``."""
     sys.argv = ["potok-spare"]
+    os.nice(RUN_NICENESS)
     asyncio.run(_serve(connection, runs))
 
 
