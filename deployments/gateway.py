@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from typing import Any
 
@@ -48,6 +49,8 @@ async def serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
+    gc.collect()
+    gc.freeze()  # a full collection would stop the doors for as long as all imports are large
     refreshing = asyncio.create_task(_refresh(keys, prefect, settings))
     try:
         await uvicorn.Server(config).serve()
