@@ -22,8 +22,6 @@ NOT_INHERITED = (
 
 PREFECT = {
     "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # one request less in every run
-    "PREFECT_WORKER_ENABLE_CANCELLATION": "true",  # Cancel in the UI ends a run's process
-    "PREFECT_WORKER_CANCELLATION_POLL_SECONDS": "5",
     "PREFECT_WORKER_QUERY_SECONDS": "5",  # runs of the inbox wake the worker; this is for the rest
     "PREFECT_LOGGING_EXTRA_LOGGERS": "lib,blocks,flows,potok",
     "PREFECT_LOGGING_COLORS": "false",
