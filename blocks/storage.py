@@ -13,6 +13,7 @@ from uuid import UUID
 from prefect import task
 from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks._batch import BatchItem, LeadBatch
@@ -20,9 +21,11 @@ from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
 from blocks._shared import shared
 from lib.domain.inbound import InboundMessage
 from lib.errors import RateLimited
-from lib.store.batches import Batches, Settlement
+from lib.store.batches import Batches
+from lib.store.claims import Claims
 from lib.store.engine import Database
 from lib.store.leads import Leads, ReadMessage
+from lib.store.settlements import Settlement
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +61,12 @@ class Store(Block):
 async def take(database: Database, batch_id: UUID) -> LeadBatch:
     """The messages of a batch; none when they went back to the inbox meanwhile.
 
-    A message that was read before, by a run that died after, keeps what was read.
+    A message that was read before, by a run that died after, keeps what was read. A run that a
+    person repeats takes again what its batch has not done, dead or not.
     """
+    if flow_run.run_count > 1:
+        again = await Claims(database).reopen(batch_id)
+        log.info("batch.repeated batch_id=%s messages=%d", batch_id, again.size if again else 0)
     claimed = await Batches(database).take(batch_id)
     known = await Leads(database).inquiries([delivery.id for delivery in claimed])
     return LeadBatch(

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from functools import partial
 from typing import Any
 
 import uvicorn
 import uvloop
 
-from deployments.alarm import Alarm
 from deployments.settings import Settings
 from deployments.stack import sandbox_access
 from lib.clients.prefect_api import PrefectApi
 from lib.errors import PotokError
 from lib.gateway.app import create_app
-from lib.gateway.dispatcher import Dispatcher
-from lib.gateway.hooks import LEADS, DoorKeys
+from lib.gateway.health import Check
+from lib.gateway.hooks import DoorKeys
+from lib.store.dispatchers import check_dispatcher
 from lib.store.engine import Database
 from lib.store.inbox import Inbox
 
@@ -35,10 +36,12 @@ async def serve(settings: Settings) -> None:
     prefect = PrefectApi(settings.prefect_api_url, auth.get_secret_value() if auth else None)
     keys = keys_from(settings)
     inbox = Inbox(database)
-    alarm = Alarm(prefect, inbox)
-    dispatcher = Dispatcher(database, prefect, [LEADS], tell_dead=alarm.tell_dead)
-    checks = {"database": database.check, "prefect": prefect.check}
-    app = create_app(inbox, keys, dispatcher, checks)
+    checks: dict[str, Check] = {
+        "database": database.check,
+        "prefect": prefect.check,
+        "dispatcher": partial(check_dispatcher, database),
+    }
+    app = create_app(inbox, keys, checks)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -28,7 +28,7 @@ from deployments.sandbox.telegram_people import user_id_of
 from deployments.settings import ROOT, Settings
 from deployments.stack.sandbox_access import BITRIX_PATH, BOT_TOKEN, WEBHOOK_SECRET
 from deployments.stack.stack import Stack
-from lib.store.batches import CLAIM_LOCK
+from lib.store.claims import CLAIM_LOCK
 from tests.support import free_port
 
 T = TypeVar("T")

@@ -124,7 +124,7 @@ def test_no_error_is_swallowed(path: Path) -> None:
 def test_every_http_client_has_a_timeout(path: Path) -> None:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call) and re.search(
-            r"(httpx\.(AsyncClient|Client|get|post|put|request|stream)|AsyncOpenAI|urlopen)$",
+            r"(httpx\.(AsyncClient|Client|get|post|put|request|stream)|ClientSession|urlopen)$",
             ast.unparse(node.func),
         ):
             given = {keyword.arg for keyword in node.keywords}

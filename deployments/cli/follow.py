@@ -41,7 +41,7 @@ class Step:
 STUCK = (
     ("Telegram could not deliver the message to the webhook", "gateway"),
     ("the webhook was answered and nothing was committed", "gateway"),
-    ("the dispatcher made no flow run of it", "gateway"),
+    ("the dispatcher made no flow run of it", "worker"),
     ("no worker started its flow run", "worker"),
     ("its flow run has not finished", "worker"),
 )

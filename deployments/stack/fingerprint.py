@@ -11,7 +11,9 @@ from deployments.settings import ROOT, Settings
 
 SOURCES = ("prefect.yaml", "flows", "blocks", "deployments/provision.py")
 # These change nothing on the Prefect server.
-NOT_PROVISIONED = {"home", "port", "pg_port", "spares", "stop_grace_s"}
+NOT_PROVISIONED = {
+    *("home", "port", "pg_port", "spares", "runs_at_once", "batch_size", "stop_grace_s")
+}
 
 
 def fingerprint(settings: Settings, root: Path = ROOT) -> str:

@@ -40,7 +40,7 @@ def sandbox(settings: Settings) -> Program:
 
 
 def gateway(settings: Settings) -> Program:
-    """The web doors and the dispatcher."""
+    """The web doors."""
     return Program(
         name="gateway",
         argv=_python("deployments.gateway"),

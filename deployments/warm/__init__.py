@@ -1,1 +1,3 @@
 """The work pool type ``warm``: flow runs in processes that stand ready."""
+
+POOL = "live"

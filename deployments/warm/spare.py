@@ -18,6 +18,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
 from prefect.engine import handle_engine_signals
@@ -26,7 +27,7 @@ from prefect.flow_engine import run_flow
 from prefect.flows import Flow
 from prefect.logging.handlers import APILogWorker
 
-from deployments.warm.lean_engine import slim
+from deployments.warm.lean_engine import known_to, slim
 from deployments.warm.order import Order
 from deployments.warm.rehearsal import rehearse
 
@@ -59,17 +60,24 @@ async def _order(connection: Connection) -> Order | None:
         return None
 
 
-async def _run(order: Order) -> None:
+async def _run(order: Order, connection: Connection, client: PrefectClient) -> None:
     """Run one flow run; every end but a good one is an exception or SystemExit."""
     before = dict(os.environ)
     os.environ.update(order.env)
     flow_run = FlowRun.model_validate_json(order.flow_run)
-    with handle_engine_signals(flow_run.id):
-        result = run_flow(flow_from(order.entrypoint), flow_run=flow_run)
+    with (
+        handle_engine_signals(flow_run.id),
+        known_to(client, flow_run, is_running=order.is_running),
+    ):
+        flow = flow_from(order.entrypoint)
+        if flow.timeout_seconds:
+            connection.send(flow.timeout_seconds)
+        result = run_flow(flow, flow_run=flow_run)
         if asyncio.iscoroutine(result):
             await result
-    os.environ.clear()
-    os.environ.update(before)
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 async def _serve(connection: Connection, runs: int) -> None:
@@ -79,11 +87,11 @@ async def _serve(connection: Connection, runs: int) -> None:
         APILogWorker.instance()
         own = asyncio.all_tasks()
         for left in reversed(range(runs)):
-            connection.send("ready")
+            connection.send(None)
             order = await _order(connection)
             if order is None:
                 return
-            await _run(order)
+            await _run(order, connection, context.client)
             if not left or asyncio.all_tasks() - own:
                 return
             gc.collect()

@@ -13,10 +13,14 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
 from deployments.warm.order import Order
+from lib.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 60.0  # the first spare waits for the template's imports
+PATIENCE_S = 0.5  # a run whose messages are settled frees its process soon; a new one costs more
+FREE_TIMEOUT_S = 10.0
+HANG_GRACE_S = 15.0  # beyond the flow's own timeout, which needs an event loop that turns
 
 
 class SpareProcess:
@@ -33,6 +37,7 @@ class SpareProcess:
         self._process = process
         self._connection = connection
         self._news = asyncio.Event()
+        self._hangs: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int] = self._loop.create_future()
         self._loop.add_reader(connection.fileno(), self._hear)
@@ -63,15 +68,28 @@ class SpareProcess:
         self._connection.close()
 
     def _hear(self) -> None:
+        """It is ready, or has begun a run that may take so many seconds."""
         try:
-            self._connection.recv()
-            self._news.set()
+            timeout_s: float | None = self._connection.recv()
         except (EOFError, ConnectionResetError):
             self._loop.remove_reader(self._connection.fileno())
+            return
+        if timeout_s is not None:
+            self._hangs = self._loop.call_later(timeout_s + HANG_GRACE_S, self._kill)
+            return
+        if self._hangs:
+            self._hangs.cancel()
+        self._news.set()
+
+    def _kill(self) -> None:
+        log.error("spare.hangs pid=%s", self.pid)
+        self.signal(signal.SIGKILL)
 
     def _end(self) -> None:
         self._loop.remove_reader(self._process.sentinel)
         self._process.join()
+        if self._hangs:
+            self._hangs.cancel()
         if not self.ended.done():
             self.ended.set_result(self._process.exitcode or 0)
         self._news.set()
@@ -89,8 +107,8 @@ class SpareLimits:
 class SparePool:
     """Keeps processes ready; one that ended its run well takes another, any other is replaced.
 
-    At rest ``ready`` processes wait; another is made when a run finds none. The one used last is
-    used first: its caches are warm.
+    At rest ``ready`` processes wait; another is made when a run finds none for a while. The one
+    used last is used first: its caches are warm.
 
     Args:
         limits: how many, and for how long.
@@ -121,23 +139,42 @@ class SparePool:
                 log.error("spare.failed kind=%s reason=%s", type(exc).__name__, exc)
                 await asyncio.sleep(1)
 
-    async def hand_over(self, order: Order) -> SpareProcess:
-        """Give a run to a process; waits until one is ready."""
-        while True:
-            async with self._changed:
+    async def acquire(self) -> SpareProcess:
+        """A process that is ready; it must be given a run, or released.
+
+        Raises:
+            Unavailable: none was free in time.
+        """
+        async with self._changed:
+            if not await self._is_one_free(PATIENCE_S):
                 self._waiting += 1
                 self._changed.notify_all()
                 try:
-                    await self._changed.wait_for(lambda: self._idle)
+                    if not await self._is_one_free(FREE_TIMEOUT_S):
+                        raise Unavailable("every process is busy")
                 finally:
                     self._waiting -= 1
-                spare = self._idle.pop()
-                self._busy.add(spare)
+            spare = self._idle.pop()
+            self._busy.add(spare)
+            return spare
+
+    async def _is_one_free(self, within_s: float) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                await self._changed.wait_for(lambda: self._idle)
+        except TimeoutError:
+            return False
+        return True
+
+    async def hand_over(self, order: Order, spare: SpareProcess) -> SpareProcess:
+        """Give a run to a process, or to another one when it has just died."""
+        while True:
             try:
                 spare.give(order)
             except OSError as exc:  # it died while it waited
                 log.error("spare.lost pid=%s reason=%s", spare.pid, exc)
                 await self.release(spare, is_ready=False)
+                spare = await self.acquire()
             else:
                 return spare
 

@@ -1,9 +1,10 @@
 """The work pool type ``warm``: a run is handed to a process that is already there.
 
 The stock process worker needs about 9 s before a flow's first line: it starts an interpreter,
-imports Prefect and asks its API a dozen things. Here the interpreter is started ahead, the worker
-is woken by PostgreSQL when a run is created, and of the API's requests only those are left that
-decide something.
+imports Prefect and asks its API a dozen things. Here the interpreter is started ahead, and of the
+API's requests only those are left that decide something. Runs come in by two ways: those of the
+inbox are created Running by the dispatcher, which lives in this process (`deployments.warm.runs`);
+all others are Scheduled, found by polling, at once when somebody says so by PostgreSQL.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +38,7 @@ from prefect.workers.base import (
 from deployments.warm.order import Order
 from deployments.warm.spares import SparePool, SpareProcess
 from lib.errors import Unavailable
-from lib.store.batches import RUNS_CHANNEL
+from lib.store import channels
 from lib.store.engine import Database
 
 DEPLOYMENT_TTL_S = 10.0
@@ -95,16 +97,20 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
             for running in self._running.values():
                 running.signal(signal.SIGTERM)
 
+    def is_at_work(self, flow_run_id: UUID) -> bool:
+        """Whether this worker has the run in its hands."""
+        return flow_run_id in self._submitting_flow_run_ids
+
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Poll once."""
         return [] if self._is_draining else await super().get_and_submit_flow_runs()
 
     async def _listen(self, database: Database) -> None:
-        """Poll the moment the dispatcher has created a run."""
+        """Poll the moment somebody says that a run was scheduled."""
         while True:
             try:
                 async with await database.session() as connection:
-                    await connection.execute(f"listen {RUNS_CHANNEL}")
+                    await connection.execute(f"listen {channels.RUNS}")
                     async for _ in connection.notifies():
                         await self.get_and_submit_flow_runs()
             except (psycopg.Error, Unavailable, HTTPError) as exc:
@@ -140,19 +146,40 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
                 )
             elif is_ours:
                 await self._run_to_the_end(flow_run, deployment)
-        except HTTPError as exc:
+        except (HTTPError, Unavailable) as exc:
             self._logger.warning("worker.away run_id=%s kind=%s", flow_run.id, type(exc).__name__)
         finally:
             self._release_limit_slot(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
 
     async def _run_to_the_end(self, flow_run: FlowRun, deployment: DeploymentResponse) -> None:
-        """Run it; a process that did not end well is shown as Crashed, one cancelled as such."""
+        """Run what this worker has made Pending."""
         variables = {**(deployment.job_variables or {}), **(flow_run.job_variables or {})}
         configuration = WarmConfiguration(env=variables.get("env") or {})
         configuration.command = deployment.entrypoint
+        await self._until_ended(flow_run, self.run(flow_run, configuration))
+
+    def run_at_once(self, order: Order, spare: SpareProcess) -> None:
+        """Run what was created Running, in a process that was acquired for it."""
+        assert self._runs_task_group is not None
+        flow_run = FlowRun.model_validate_json(order.flow_run)
+        self._submitting_flow_run_ids.add(flow_run.id)
+        self._runs_task_group.start_soon(self._run_at_once, flow_run, order, spare)
+
+    async def _run_at_once(self, flow_run: FlowRun, order: Order, spare: SpareProcess) -> None:
         try:
-            result = await self.run(flow_run, configuration)
+            await self._until_ended(flow_run, self._serve(flow_run.id, order, spare))
+        except (HTTPError, Unavailable) as exc:  # the dispatcher sees to what was not run
+            self._logger.warning("worker.away run_id=%s kind=%s", flow_run.id, type(exc).__name__)
+        finally:
+            self._submitting_flow_run_ids.discard(flow_run.id)
+
+    async def _until_ended(
+        self, flow_run: FlowRun, running: Coroutine[Any, Any, BaseWorkerResult]
+    ) -> None:
+        """Wait for a run; one that did not end well is shown as Crashed, one cancelled as such."""
+        try:
+            result = await running
         finally:
             self._running.pop(flow_run.id, None)
             self._is_idle.set()
@@ -179,10 +206,13 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         """
         env = {key: value for key, value in configuration.env.items() if value is not None}
         order = Order(flow_run.model_dump_json(), configuration.command or "", env)
-        spare = await self.spares.hand_over(order)
-        self._running[flow_run.id] = spare
+        spare = await self.spares.acquire()
         if task_status:
             task_status.started(spare.pid)
+        return await self._serve(flow_run.id, order, spare)
+
+    async def _serve(self, run_id: UUID, order: Order, spare: SpareProcess) -> BaseWorkerResult:
+        spare = self._running[run_id] = await self.spares.hand_over(order, spare)
         is_ready = await spare.ready()
         status = 0 if is_ready else spare.ended.result()
         await self.spares.release(spare, is_ready=is_ready)

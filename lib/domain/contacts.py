@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import phonenumbers
 
+HOME = "RU"  # numbers without a country code are of here
+
 # Hyphen, non-breaking hyphen, en dash, no-break and narrow spaces are what keyboards really type.
 GAP = r"[ \t\-().\u00a0\u2009\u202f\u2010\u2011\u2012\u2013\u2014]{0,3}"
 
@@ -48,7 +50,7 @@ _COMPANY = re.compile(
 )
 
 
-def phones_in(text: str, region: str = "RU") -> list[str]:
+def phones_in(text: str, region: str = HOME) -> list[str]:
     """The valid phone numbers in a text, as people type them.
 
     Args:
@@ -61,8 +63,8 @@ def phones_in(text: str, region: str = "RU") -> list[str]:
     return list(dict.fromkeys(phone for _, _, phone in phone_spans(text, region)))
 
 
-@lru_cache(maxsize=64)  # several rules ask about the same text, one after another
-def phone_spans(text: str, region: str = "RU") -> tuple[tuple[int, int, str], ...]:
+@lru_cache(maxsize=1024)  # several rules ask about the same text, and a batch has many texts
+def phone_spans(text: str, region: str) -> tuple[tuple[int, int, str], ...]:
     """Where the phones of `phones_in` stand: (start, end, E.164), ordered, never overlapping."""
     spans: list[tuple[int, int, str]] = []
     for start, end, phone in _candidates(text, region):
@@ -71,7 +73,7 @@ def phone_spans(text: str, region: str = "RU") -> tuple[tuple[int, int, str], ..
     return tuple(sorted(spans))
 
 
-def phone_from(value: str, region: str = "RU") -> str | None:
+def phone_from(value: str, region: str = HOME) -> str | None:
     """A field that holds one phone (a contact card, a form) as E.164; None when it is not valid."""
     digits = re.sub(r"[^0-9]", "", value[:64])
     # Telegram's contact cards leave the plus out.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from lib.domain.contacts import phone_spans
+from lib.domain.contacts import HOME, phone_spans
 from lib.domain.money_words import (
     A_MONTH,
     ASIDE,
@@ -84,7 +84,7 @@ def _rank(clause: str) -> int:
 
 
 def _found_in(text: str) -> list[_Found]:
-    phones = phone_spans(text)
+    phones = phone_spans(text, HOME)
     found: list[_Found] = []
     end = 0
     for each in sorted((*_in_digits(text), *_in_words(text)), key=lambda one: one.start):

@@ -12,11 +12,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from lib.errors import PotokError
 from lib.gateway import metrics
-from lib.store.inbox import Inbox
+from lib.store.inbox import Inbox, InboxFigures
 
 log = logging.getLogger(__name__)
 
 CHECK_TIMEOUT_S = 3.0
+AWAY = InboxFigures(*[float("nan")] * 4)
 
 Check = Callable[[], Awaitable[None]]
 
@@ -62,12 +63,13 @@ def health_router(checks: Mapping[str, Check], inbox: Inbox) -> APIRouter:
     async def prometheus() -> Response:
         """Prometheus' text format; the inbox's gauges are NaN while the database is away."""
         try:
-            waiting, oldest_s = await inbox.waiting()
-            metrics.WAITING.set(waiting)
-            metrics.OLDEST_SECONDS.set(oldest_s)
+            now = await inbox.figures()
         except PotokError:
-            metrics.WAITING.set(float("nan"))
-            metrics.OLDEST_SECONDS.set(float("nan"))
+            now = AWAY
+        metrics.WAITING.set(now.waiting)
+        metrics.OLDEST_SECONDS.set(now.oldest_s)
+        metrics.OPEN_BATCHES.set(now.open_batches)
+        metrics.RETURNED_BATCHES.set(now.returned_batches)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router

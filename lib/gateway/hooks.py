@@ -81,8 +81,8 @@ def delivery_from(message: InboundMessage, raw: bytes) -> NewDelivery:
     )
 
 
-def hooks_router(inbox: Inbox, keys: DoorKeys, wake: Callable[[], None]) -> APIRouter:
-    """The webhook doors over an inbox; ``wake`` is called after each new delivery."""
+def hooks_router(inbox: Inbox, keys: DoorKeys) -> APIRouter:
+    """The webhook doors over an inbox."""
     router = APIRouter(prefix="/hooks")
 
     async def accept(message: InboundMessage | None, raw: bytes) -> dict[str, object]:
@@ -90,7 +90,6 @@ def hooks_router(inbox: Inbox, keys: DoorKeys, wake: Callable[[], None]) -> APIR
             return {"ok": True, "result": "ignored"}
         if not await inbox.accept(delivery_from(message, raw)):
             return {"ok": True, "result": "duplicate"}
-        wake()
         return {"ok": True, "result": "accepted"}
 
     @router.post("/telegram/{bot}")

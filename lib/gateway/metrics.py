@@ -12,9 +12,7 @@ DELIVERIES = Counter(
 ANSWER_SECONDS = Histogram(
     "potok_hook_seconds", "From a delivery's first byte to its answer", ["door"], buckets=_MS
 )
-BATCH_SIZE = Histogram(
-    "potok_batch_size", "Deliveries that one run takes", buckets=(1, 2, 5, 10, 25, 50, 100, 200)
-)
-RETURNED = Counter("potok_batches_returned_total", "Batches taken back from a run that died")
 WAITING = Gauge("potok_inbox_waiting", "Deliveries that are not done and not dead")
 OLDEST_SECONDS = Gauge("potok_inbox_oldest_seconds", "Age of the oldest of them")
+OPEN_BATCHES = Gauge("potok_batches_open", "Batches in the hands of runs")
+RETURNED_BATCHES = Gauge("potok_batches_returned", "Batches ever taken back from a run that died")

@@ -7,78 +7,47 @@ once and by no clock: its lock is free.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from lib.domain.batches import backoff_s, choose_batch, is_dead
-from lib.domain.shape import clean_text
+from lib.store import channels
 from lib.store.engine import Database
 from lib.store.hold import Hold
+from lib.store.settlements import Settlement
 from lib.store.tables import Batch, Delivery
 
-CLAIM_LOCK = 7_150_002  # one claim at a time: that is what keeps a chat out of two runs
-
-ERROR_LIMIT = 1000
-
-RUNS_CHANNEL = "potok_runs"  # told when a flow run was created: the worker polls at once
-INBOX_CHANNEL = "potok_inbox"  # told whenever a batch was closed: a run is free
-
-BUSY = text("select lane, person from deliveries where state = 'claimed'")
-
-# A delivery may be claimed when it is due, nobody works on its chat or its person, and nothing
-# earlier in its chat has to wait: for a retry, or for a run that works on its own person. The last
-# is a scalar subquery, which stays one look into an index for each candidate: as an anti-join the
-# planner, who cannot know how many wait just now, made it a scan of all that wait.
-CLAIMABLE = text(
-    """
-    select d.id, d.batch_limit from deliveries d
-    where d.deployment = :deployment and d.state in ('received', 'failed')
-      and d.due_at <= statement_timestamp()
-      and d.lane <> all(cast(:lanes as text[])) and d.person <> all(cast(:persons as text[]))
-      and (select true from deliveries b
-           where b.lane = d.lane and b.id < d.id and b.state in ('received', 'failed')
-             and (b.due_at > statement_timestamp() or b.person = any(cast(:persons as text[])))
-           limit 1) is null
-    order by d.id limit :limit for update of d skip locked
-    """
-)
-
-_HELD_BACK = text(
+_HELD = text(
     """
     select id, attempts from deliveries where batch_id = :batch and state = 'claimed'
     order by id for update
     """
 )
 
-_SETTLE = text(
-    """
-    update deliveries d set state = c.state, attempts = c.attempts, outcome = c.outcome,
-      error = c.error, batch_limit = c.batch_limit,
-      due_at = clock_timestamp() + make_interval(secs => c.wait_s),
-      settled_at = case when c.state in ('done', 'dead') then clock_timestamp() end
-    from jsonb_to_recordset(cast(:changes as jsonb)) as c(id bigint, state text, attempts int,
-      outcome jsonb, error text, batch_limit int, wait_s float)
-    where d.id = c.id
-    """
-)
-
 _CLOSE = text(
     """
-    update batches set closed_at = clock_timestamp(), ended = :ended
-    where id = :batch and closed_at is null
+    with closed as (
+      update batches set closed_at = clock_timestamp(), ended = :ended
+      where id = :batch and closed_at is null
+    ), settled as (
+      update deliveries d set state = c.state, attempts = c.attempts, outcome = c.outcome,
+        error = c.error, batch_limit = c.batch_limit,
+        due_at = clock_timestamp() + make_interval(secs => c.wait_s),
+        settled_at = case when c.state in ('done', 'dead') then clock_timestamp() end
+      from jsonb_to_recordset(cast(:changes as jsonb)) as c(id bigint, state text, attempts int,
+        outcome jsonb, error text, batch_limit int, wait_s float)
+      where d.id = c.id
+    )
+    select pg_notify(:channel, '')
     """
 )
-
-_WAKE = text(f"notify {INBOX_CHANNEL}")
 
 _OPEN = text(
     """
@@ -105,22 +74,6 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of one delivery.
-
-    Without an error it is done, or, not ``counted``, back in the inbox as if never taken.
-    With one it is tried again after a pause, or, without ``retry``, dead at once.
-    """
-
-    delivery_id: int
-    outcome: dict[str, Any] = field(default_factory=dict)
-    error: str | None = None
-    retry: bool = True
-    retry_after_s: float = 0.0
-    counted: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class OpenBatch:
     """A batch that is not settled; ``held`` says that a living run has it."""
 
@@ -136,46 +89,6 @@ class Batches:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def claim(self, deployment: str, limit: int, max_open: int) -> UUID | None:
-        """Claim what waits for a deployment as one batch.
-
-        Args:
-            deployment: ``flow/deployment`` whose deliveries to take.
-            limit: the most deliveries in the batch.
-            max_open: the most batches of this deployment that may be open at once.
-
-        Returns:
-            The batch, or None: nothing is due, or enough runs are busy.
-        """
-        open_now = select(func.count()).where(
-            col(Batch.deployment) == deployment, col(Batch.closed_at).is_(None)
-        )
-        async with self._database.transaction() as connection:
-            await connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
-            if (await connection.execute(open_now)).scalar_one() >= max_open:
-                return None
-            busy = (await connection.execute(BUSY)).all()
-            given = {
-                "deployment": deployment,
-                "limit": limit,
-                "lanes": sorted({row.lane for row in busy}),
-                "persons": sorted({row.person for row in busy}),
-            }
-            rows = await connection.execute(CLAIMABLE, given)
-            chosen = choose_batch([(row.id, row.batch_limit) for row in rows], limit)
-            if not chosen:
-                return None
-            batch_id = uuid4()
-            await connection.execute(
-                insert(Batch).values(id=batch_id, deployment=deployment, size=len(chosen))
-            )
-            await connection.execute(
-                update(Delivery)
-                .where(col(Delivery.id).in_(chosen))
-                .values(state="claimed", batch_id=batch_id)
-            )
-        return batch_id
 
     async def take(self, batch_id: UUID) -> list[Claimed]:
         """What a batch still has, in the order it came; empty when it was given back meanwhile."""
@@ -205,18 +118,12 @@ class Batches:
             The deliveries that are dead now.
         """
         named = {s.delivery_id: s for s in settlements}
-        async with self._database.transaction() as connection:
-            rows = await connection.execute(_HELD_BACK, {"batch": batch_id})
-            changes = [
-                _change(
-                    named.get(row.id) or Settlement(row.id, counted=False), row.attempts, jitter
-                )
-                for row in rows
-            ]
-            await connection.execute(_SETTLE, {"changes": orjson.dumps(changes).decode()})
-            await connection.execute(_CLOSE, {"batch": batch_id, "ended": "settled"})
-            await connection.execute(_WAKE)
-        return [change["id"] for change in changes if change["state"] == "dead"]
+        return await self._close(
+            batch_id,
+            "settled",
+            lambda row, _: named.get(row.id) or Settlement.untouched(row.id),
+            jitter,
+        )
 
     async def give_back(self, batch_id: UUID, reason: str, jitter: float) -> list[int]:
         """Return a dead run's deliveries to the inbox, each with one attempt more.
@@ -227,26 +134,37 @@ class Batches:
         Returns:
             The deliveries that are dead now.
         """
-        async with self._database.transaction() as connection:
-            rows = (await connection.execute(_HELD_BACK, {"batch": batch_id})).all()
-            changes = [
-                _change(Settlement(row.id, error=reason), row.attempts, jitter)
-                | {"batch_limit": max(1, len(rows) // 4)}
-                for row in rows
-            ]
-            await connection.execute(_SETTLE, {"changes": orjson.dumps(changes).decode()})
-            await connection.execute(_CLOSE, {"batch": batch_id, "ended": "returned"})
-            await connection.execute(_WAKE)
-        return [change["id"] for change in changes if change["state"] == "dead"]
+        return await self._close(
+            batch_id,
+            "returned",
+            lambda row, size: Settlement(row.id, error=reason, batch_limit=max(1, size // 4)),
+            jitter,
+        )
 
-    async def describe(self, batch_id: UUID) -> tuple[int, str]:
-        """How many deliveries a batch was made of, and the key of its first one."""
-        keys = select(col(Delivery.key)).where(col(Delivery.batch_id) == batch_id)
-        first = keys.order_by(col(Delivery.id)).limit(1).scalar_subquery()
-        statement = select(col(Batch.size), first).where(col(Batch.id) == batch_id)
+    async def release(self, batch_id: UUID) -> None:
+        """Return the deliveries of a batch that no run has ever had, as if never claimed."""
+        await self._close(batch_id, "released", lambda row, _: Settlement.untouched(row.id))
+
+    async def _close(
+        self,
+        batch_id: UUID,
+        ended: str,
+        settlement_of: Callable[[Any, int], Settlement],
+        jitter: float = 0.0,
+    ) -> list[int]:
         async with self._database.transaction() as connection:
-            size, key = (await connection.execute(statement)).one()
-        return int(size), key or "empty"
+            rows = (await connection.execute(_HELD, {"batch": batch_id})).all()
+            changes = [settlement_of(row, len(rows)).changes(row.attempts, jitter) for row in rows]
+            await connection.execute(
+                _CLOSE,
+                {
+                    "changes": orjson.dumps(changes).decode(),
+                    "batch": batch_id,
+                    "ended": ended,
+                    "channel": channels.INBOX,
+                },
+            )
+        return [change["id"] for change in changes if change["state"] == "dead"]
 
     async def attach(self, batch_id: UUID, flow_run_id: UUID) -> None:
         """Note the flow run that was created for a batch."""
@@ -254,7 +172,14 @@ class Batches:
             await connection.execute(
                 update(Batch).where(col(Batch.id) == batch_id).values(flow_run_id=flow_run_id)
             )
-            await connection.execute(text(f"notify {RUNS_CHANNEL}"))
+
+    async def are_open(self, deployment: str) -> bool:
+        """Whether runs of a deployment are busy."""
+        statement = select(col(Batch.id)).where(
+            col(Batch.deployment) == deployment, col(Batch.closed_at).is_(None)
+        )
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement.limit(1))).first() is not None
 
     async def open(self) -> list[OpenBatch]:
         """Every batch that is not settled, oldest first."""
@@ -273,22 +198,3 @@ class Batches:
         """
         async with Hold(self._database, batch_id):
             yield
-
-
-def _change(settlement: Settlement, attempts: int, jitter: float) -> dict[str, Any]:
-    """The row after a settlement: done, failed until a time, or dead."""
-    row: dict[str, Any] = {
-        "id": settlement.delivery_id,
-        "outcome": settlement.outcome or None,
-        "error": clean_text(settlement.error, ERROR_LIMIT) if settlement.error else None,
-        "batch_limit": None,
-        "wait_s": 0.0,
-        "attempts": attempts,
-    }
-    if settlement.error is None:
-        return row | {"state": "done" if settlement.counted else "received"}
-    attempts += 1
-    if not settlement.retry or is_dead(attempts):
-        return row | {"state": "dead", "attempts": attempts}
-    wait_s = max(settlement.retry_after_s, backoff_s(attempts, jitter))
-    return row | {"state": "failed", "attempts": attempts, "wait_s": wait_s}

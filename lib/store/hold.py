@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 
 from lib.errors import Rejected, Unavailable
-from lib.store.engine import Database
+from lib.store.engine import Database, Session
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Hold:
     def __init__(self, database: Database, batch_id: UUID) -> None:
         self._database = database
         self._batch_id = batch_id
-        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+        self._connection: Session | None = None
         self._watch: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Hold:
@@ -50,11 +50,21 @@ class Hold:
         await self._close()
 
     async def _close(self) -> None:
-        if self._connection:
-            await self._connection.close()
+        """Free the lock, and keep the connection for the next batch."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            await connection.execute("select pg_advisory_unlock_all()")
+        except BaseException as exc:  # whatever it is in the middle of, its end frees the lock
+            await connection.close()
+            if not isinstance(exc, psycopg.Error):
+                raise
+        else:
+            await self._database.keep(connection)
 
     async def _acquire(self) -> bool:
-        connection = await self._database.session()
+        connection = await self._database.take()
         try:
             cursor = await connection.execute(_LOCK, (str(self._batch_id),))
             row = await cursor.fetchone()

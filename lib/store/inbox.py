@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Row, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
+from lib.errors import Unavailable
+from lib.store import channels
 from lib.store.engine import Database
 from lib.store.tables import Batch, Delivery
 
 STATES = ("received", "claimed", "failed", "done", "dead")
+
+AT_ONCE = 100  # deliveries of one commit
+
+# The dispatchers hear of it when it is committed, and of a second copy never.
+_ACCEPT = """
+    with given as (
+      select * from jsonb_to_recordset(%s::jsonb) as g(key text, deployment text,
+        source text, lane text, person text, message jsonb, raw text)
+    ), new as (
+      insert into deliveries (key, deployment, source, lane, person, message, raw)
+      select key, deployment, source, lane, person, message, raw from given
+      on conflict (key) do nothing returning key
+    )
+    select key, pg_notify(%s, '') from new
+"""
+
+_FIGURES = text(
+    """
+    select count(*), coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0),
+      (select count(*) from batches where closed_at is null),
+      (select count(*) from batches where ended = 'returned')
+    from deliveries where state in ('received', 'failed', 'claimed')
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +56,26 @@ class NewDelivery:
     person: str
     message: dict[str, Any]
     raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxFigures:
+    """The inbox in figures.
+
+    Attributes:
+        waiting: deliveries that are not settled.
+        oldest_s: seconds since the oldest of them came.
+        open_batches: batches in the hands of runs.
+        returned_batches: batches ever taken back from a run that died.
+    """
+
+    waiting: float
+    oldest_s: float
+    open_batches: float
+    returned_batches: float
+
+
+_Arrived = tuple[NewDelivery, asyncio.Future[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +101,11 @@ class Inbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._arrived: list[_Arrived] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def accept(self, delivery: NewDelivery) -> bool:
-        """Commit a delivery.
+        """Commit a delivery, together with all that arrive while the commit before is under way.
 
         Returns:
             False when its key was here before: nothing was done then.
@@ -64,18 +113,42 @@ class Inbox:
         Raises:
             Unavailable: it is not committed, or nobody knows; send it again.
         """
-        values = insert(Delivery).values(
-            key=delivery.key,
-            deployment=delivery.deployment,
-            source=delivery.source,
-            lane=delivery.lane,
-            person=delivery.person,
-            message=delivery.message,
-            raw=delivery.raw,
-        )
-        row = values.on_conflict_do_nothing(index_elements=["key"]).returning(col(Delivery.id))
-        async with self._database.transaction() as connection:
-            return (await connection.execute(row)).first() is not None
+        committed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._arrived.append((delivery, committed))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return await committed
+
+    async def _write(self) -> None:
+        """Commit what has arrived, until nothing more has."""
+        while self._arrived:
+            group, self._arrived = self._arrived[:AT_ONCE], self._arrived[AT_ONCE:]
+            await self._commit(group)
+
+    async def _commit(self, group: Sequence[_Arrived]) -> None:
+        """Commit a group and tell its callers; what PostgreSQL refuses fails alone."""
+        try:
+            new = await self._insert([delivery for delivery, _ in group])
+        except Exception as exc:  # noqa: BLE001 — whoever waits for it is told
+            if len(group) > 1 and not isinstance(exc, Unavailable):
+                for one in group:
+                    await self._commit([one])
+                return
+            for _, committed in group:
+                if not committed.done():
+                    committed.set_exception(exc)
+            return
+        for delivery, committed in group:
+            if not committed.done():  # its caller may have hung up
+                committed.set_result(delivery.key in new)
+            new.discard(delivery.key)
+
+    async def _insert(self, deliveries: Sequence[NewDelivery]) -> set[str]:
+        """Commit deliveries; the keys of those that were not here before."""
+        given = orjson.dumps([asdict(delivery) for delivery in deliveries]).decode()
+        async with self._database.autocommit() as connection:
+            rows = await connection.execute(_ACCEPT, (given, channels.INBOX))
+            return {key for key, _ in await rows.fetchall()}
 
     async def counts(self) -> dict[str, int]:
         """Deliveries by state; every state is there, also with zero."""
@@ -84,15 +157,11 @@ class Inbox:
             found = {state: int(number) for state, number in await connection.execute(statement)}
         return {state: found.get(state, 0) for state in STATES}
 
-    async def waiting(self) -> tuple[int, float]:
-        """How many are not settled yet, and how many seconds ago the oldest of them came."""
-        oldest = func.extract("epoch", func.clock_timestamp() - func.min(col(Delivery.received_at)))
-        statement = select(func.count(), func.coalesce(oldest, 0.0)).where(
-            col(Delivery.state).in_(("received", "failed", "claimed"))
-        )
+    async def figures(self) -> InboxFigures:
+        """What waits, and what became of batches."""
         async with self._database.transaction() as connection:
-            count, age_s = (await connection.execute(statement)).one()
-        return int(count), float(age_s)
+            row = (await connection.execute(_FIGURES)).one()
+        return InboxFigures(*map(float, row))
 
     async def newest(self, state: str | None = None, limit: int = 50) -> list[DeliveryView]:
         """The newest deliveries, of one state or of all."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, case, func, literal, select, text, tuple_
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
@@ -18,11 +17,10 @@ from lib.domain.inquiry import Inquiry
 from lib.domain.lead_texts import words_of
 from lib.domain.leads import LEAD_OPEN_FOR, LeadState, grow, open_lead
 from lib.store.engine import Database
-from lib.store.tables import Batch, Delivery, Lead, LeadMessage
+from lib.store.lead_rows import save_leads, save_words
+from lib.store.tables import TABLES, Batch, Delivery, Lead, LeadMessage
 
 STATE_COLUMNS: list[Any] = [col(getattr(Lead, name)) for name in LeadState.model_fields]
-_CRM = {"crm_id", "crm_version", "crm_linked"}  # only ``lib.store.filings`` writes these
-_KEPT = {"id", "origin", "source", "person", "opened_at"} | _CRM
 
 # A run that lost its batch may still be at work: the same person's leads change one at a time.
 _LOCK_PEOPLE = text(
@@ -33,11 +31,13 @@ _LOCK_PEOPLE = text(
 )
 
 # What a person wrote before it was clear that it is an inquiry belongs to the inquiry.
+ADOPTED_FOR = timedelta(days=1)
+
 _ADOPT = text(
     """
     update lead_messages m set lead_id = l.id from leads l
     where l.origin = any(:origins) and m.person = l.person and m.lead_id is null
-      and m.at between l.opened_at - interval '1 day' and l.opened_at
+      and m.at between l.opened_at - :since and l.opened_at
       and m.inquiry ->> 'why' <> 'spam'
     """
 )
@@ -61,6 +61,9 @@ class _Seen:
 
     version: _Version
     origin: str | None
+    person: str
+    at: datetime
+    why: str
 
 
 class _Ledger:
@@ -71,9 +74,17 @@ class _Ledger:
         self.changed: dict[str, LeadState] = {}
         origins = {lead.id: lead.origin for lead in leads}
         self._seen = {
-            row.ref: _Seen(_version(row.edited_at, row.delivery_id), origins.get(row.lead_id))
+            row.ref: _Seen(
+                _version(row.edited_at, row.delivery_id),
+                *(origins.get(row.lead_id), row.person, row.at, row.why),
+            )
             for row in known
         }
+
+    def lead_of(self, ref: str) -> LeadState | None:
+        """The lead that a message's words belong to."""
+        origin = self._seen[ref].origin
+        return self.by_origin[origin] if origin else None
 
     def place(self, read: ReadMessage) -> str | None:
         """The origin of the lead that a message belongs to, which it has opened or grown."""
@@ -89,9 +100,21 @@ class _Ledger:
             self.by_origin[after.origin] = self.changed[after.origin] = after
         origin = after.origin if after else None
         if message.kind != "deleted":
+            at = min(message.occurred_at, seen.at) if seen else message.occurred_at
             # Words that turned to spam stay where they were.
-            self._seen[message.ref] = _Seen(version, origin or (own.origin if own else None))
+            place = origin or (own.origin if own else None)
+            self._seen[message.ref] = _Seen(version, place, message.person, at, read.inquiry.why)
+        if after is not None and before is None:
+            self._adopt(after)
         return origin
+
+    def _adopt(self, lead: LeadState) -> None:
+        """What ``_ADOPT`` does, for what this transaction takes in."""
+        since = lead.opened_at - ADOPTED_FOR
+        for ref, seen in self._seen.items():
+            is_theirs = seen.origin is None and seen.person == lead.person
+            if is_theirs and since <= seen.at <= lead.opened_at and seen.why != "spam":
+                self._seen[ref] = replace(seen, origin=lead.origin)
 
 
 class Leads:
@@ -124,16 +147,16 @@ class Leads:
             ledger = _Ledger(await _leads_of(connection, messages, known), known)
             origins = {m.delivery_id: ledger.place(m) for m in messages}
             new = [o for o, lead in ledger.changed.items() if lead.id is None]
-            ledger.by_origin |= await _save(connection, ledger.changed.values())
+            ledger.by_origin |= await save_leads(connection, ledger.changed.values())
             leads = {d: ledger.by_origin[o] if o else None for d, o in origins.items()}
-            await _keep_words(connection, messages, leads)
+            await _keep_words(connection, messages, ledger)
             if new:
-                await connection.execute(_ADOPT, {"origins": new})
+                await connection.execute(_ADOPT, {"origins": new, "since": ADOPTED_FOR})
         return leads
 
     async def newest(self, limit: int = 50, person: str | None = None) -> list[Lead]:
         """The leads that changed last."""
-        statement = select(*Lead.__table__.columns).order_by(  # type: ignore[attr-defined]
+        statement = select(*TABLES["leads"].columns).order_by(
             col(Lead.last_message_at).desc(), col(Lead.id).desc()
         )
         if person:
@@ -144,9 +167,9 @@ class Leads:
 
     async def show(self, lead_id: int) -> tuple[Lead, list[LeadMessage]] | None:
         """A lead with what the person wrote, or None."""
-        lead = select(*Lead.__table__.columns).where(col(Lead.id) == lead_id)  # type: ignore[attr-defined]
+        lead = select(*TABLES["leads"].columns).where(col(Lead.id) == lead_id)
         messages = (
-            select(*LeadMessage.__table__.columns)  # type: ignore[attr-defined]
+            select(*TABLES["lead_messages"].columns)
             .where(col(LeadMessage.lead_id) == lead_id)
             .order_by(col(LeadMessage.at))
         )
@@ -174,9 +197,9 @@ class Leads:
 
 
 async def _known_messages(connection: AsyncConnection, refs: Sequence[str]) -> Sequence[Any]:
-    columns: list[Any] = [
-        col(getattr(LeadMessage, name)) for name in ("ref", "lead_id", "edited_at", "delivery_id")
-    ]
+    names = ("ref", "lead_id", "edited_at", "delivery_id", "person", "at")
+    columns: list[Any] = [col(getattr(LeadMessage, name)) for name in names]
+    columns.append(col(LeadMessage.inquiry)["why"].astext.label("why"))
     rows = await connection.execute(select(*columns).where(col(LeadMessage.ref).in_(refs)))
     return rows.all()
 
@@ -195,30 +218,10 @@ async def _leads_of(
     return [LeadState.model_validate(dict(row._mapping)) for row in rows]
 
 
-async def _save(
-    connection: AsyncConnection, changed: Collection[LeadState]
-) -> dict[str, LeadState]:
-    """Insert or update the changed leads in one statement."""
-    if not changed:
-        return {}
-    rows = [lead.model_dump(exclude={"id"} | _CRM) for lead in changed]
-    statement = insert(Lead).values(rows)
-    fields = {
-        name: statement.excluded[name] for name in LeadState.model_fields if name not in _KEPT
-    }
-    upsert = statement.on_conflict_do_update(index_elements=["origin"], set_=fields).returning(
-        *STATE_COLUMNS
-    )
-    saved = [
-        LeadState.model_validate(dict(row._mapping)) for row in await connection.execute(upsert)
-    ]
-    return {lead.origin: lead for lead in saved}
-
-
 async def _keep_words(
     connection: AsyncConnection,
     messages: Sequence[ReadMessage],
-    leads: dict[int, LeadState | None],
+    ledger: _Ledger,
 ) -> None:
     """Keep what was written; of two versions of one message the newer counts.
 
@@ -227,47 +230,19 @@ async def _keep_words(
     rows: dict[str, dict[str, Any]] = {}
     written = [read for read in messages if read.message.kind != "deleted"]
     for read in sorted(written, key=_version_of):
-        message, lead = read.message, leads[read.delivery_id]
-        before = rows.get(message.ref, {"lead_id": None, "at": message.occurred_at})
+        message, lead = read.message, ledger.lead_of(read.message.ref)
+        before = rows.get(message.ref, {"at": message.occurred_at})
         rows[message.ref] = {
             "ref": message.ref,
             "delivery_id": read.delivery_id,
-            "lead_id": lead.id if lead else before["lead_id"],
+            "lead_id": lead.id if lead else None,
             "person": message.person,
             "at": min(message.occurred_at, before["at"]),
             "edited_at": message.message.edited_at,
             "text": words_of(message),
             "inquiry": read.inquiry.model_dump(mode="json"),
         }
-    if rows:
-        await connection.execute(_words_upsert(list(rows.values())))
-
-
-def _words_upsert(rows: list[dict[str, Any]]) -> Insert:
-    """Inserts messages; of one that is there the newer version's words stay."""
-    statement = insert(LeadMessage).values(rows)
-    new, old = statement.excluded, LeadMessage
-    never = literal("-infinity", DateTime(timezone=True))
-    is_newer = tuple_(func.coalesce(new.edited_at, never), new.delivery_id) >= tuple_(
-        func.coalesce(col(old.edited_at), never), col(old.delivery_id)
-    )
-    changes = {
-        "delivery_id": new.delivery_id,
-        "edited_at": new.edited_at,
-        "text": new.text,
-        "inquiry": new.inquiry,
-    }
-    return statement.on_conflict_do_update(
-        index_elements=["ref"],
-        set_={
-            "lead_id": func.coalesce(new.lead_id, col(old.lead_id)),
-            "at": func.least(new.at, col(old.at)),
-            **{
-                name: case((is_newer, value), else_=col(getattr(old, name)))
-                for name, value in changes.items()
-            },
-        },
-    )
+    await save_words(connection, rows.values())
 
 
 def _version_of(read: ReadMessage) -> _Version:

@@ -29,12 +29,14 @@ def _at(*, default: bool = False, nullable: bool = False) -> Any:
 class Batch(SQLModel, table=True):
     """Deliveries that one flow run takes together. Open until ``closed_at``.
 
-    ``ended`` says why it was closed: ``settled`` by its run, or ``returned`` to the inbox.
+    ``ended`` says why it was closed: ``settled`` by its run, ``returned`` to the inbox because the
+    run died, or ``released`` because none was ever started.
     """
 
     __tablename__ = "batches"
     __table_args__ = (
         Index("batches_open", "deployment", postgresql_where=text("closed_at is null")),
+        Index("batches_returned", "id", postgresql_where=text("ended = 'returned'")),
     )
 
     id: UUID = Field(primary_key=True)
@@ -139,3 +141,6 @@ class LeadMessage(SQLModel, table=True):
     text: str = Field(sa_column=Column(Text, nullable=False))
     inquiry: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     in_crm: str = Field(default="no", sa_column_kwargs={"server_default": "no"})
+
+
+TABLES = SQLModel.metadata.tables

@@ -10,7 +10,7 @@ import psycopg
 
 from deployments.stack.databases import ensure_databases
 from lib.gateway.hooks import LEADS
-from lib.store.batches import Batches
+from lib.store.claims import Claims
 from lib.store.engine import Database
 from lib.store.migrate import upgrade
 from tests.bench.figures import Sample
@@ -62,9 +62,9 @@ async def measure(house: House, options: Options) -> Sample:
 async def _claim_ms(dsn: str, database: Database, waiting: int) -> float:
     await asyncio.to_thread(_wait, dsn, waiting)
     began = time.perf_counter()
-    batch_id = await Batches(database).claim(LEADS, BATCH, max_open=1)
+    claim = await Claims(database).claim(LEADS, BATCH, max_open=1)
     took_ms = (time.perf_counter() - began) * 1000
-    assert batch_id is not None
+    assert claim is not None
     return took_ms
 
 

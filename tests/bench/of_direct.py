@@ -23,11 +23,13 @@ from lib.domain.placement import choose_placement
 from lib.domain.telegram import message_from_update
 from lib.errors import PotokError
 from lib.gateway.hooks import delivery_from
-from lib.store.batches import Batches, Settlement
+from lib.store.batches import Batches
+from lib.store.claims import Claims
 from lib.store.engine import Database
 from lib.store.filings import Filings
 from lib.store.inbox import Inbox
 from lib.store.leads import Leads, ReadMessage
+from lib.store.settlements import Settlement
 from tests.bench.figures import Sample, percentile
 from tests.bench.house import House
 from tests.bench.measures import Options
@@ -72,12 +74,12 @@ async def _message_ms(database: Database, llm: Llm, crm: BitrixLeads, person: Pe
     await Inbox(database).accept(replace(delivery, deployment=DEPLOYMENT))
     began = time.perf_counter()
     batches = Batches(database)
-    batch_id = await batches.claim(DEPLOYMENT, 1, max_open=1)
-    assert batch_id is not None
-    [claimed] = await batches.take(batch_id)
+    claim = await Claims(database).claim(DEPLOYMENT, 1, max_open=1)
+    assert claim is not None
+    [claimed] = await batches.take(claim.batch_id)
     await _lead(database, llm, crm, claimed.id, InboundMessage.model_validate(claimed.message))
     took_ms = (time.perf_counter() - began) * 1000
-    await batches.settle(batch_id, [Settlement(claimed.id)], jitter=0.5)
+    await batches.settle(claim.batch_id, [Settlement(claimed.id)], jitter=0.5)
     return took_ms
 
 

@@ -13,10 +13,12 @@ import psycopg
 from deployments.stack.databases import ensure_databases
 from lib.domain.telegram import message_from_update
 from lib.gateway.hooks import LEADS, delivery_from
-from lib.store.batches import Batches, Settlement
+from lib.store.batches import Batches
+from lib.store.claims import Claims
 from lib.store.engine import Database
 from lib.store.inbox import Inbox, NewDelivery
 from lib.store.migrate import upgrade
+from lib.store.settlements import Settlement
 from tests.bench.figures import Sample
 from tests.bench.house import House
 from tests.bench.measures import Options
@@ -110,14 +112,14 @@ async def _round(house: House, database: Database, times: Times) -> None:
     for delivery in deliveries:
         await inbox.accept(delivery)
     accepted = time.perf_counter()
-    batch_id = await batches.claim(LEADS, BATCH, max_open=2)
+    claim = await Claims(database).claim(LEADS, BATCH, max_open=2)
     claimed = time.perf_counter()
-    assert batch_id is not None
-    taken = await batches.take(batch_id)
+    assert claim is not None
+    taken = await batches.take(claim.batch_id)
     took = time.perf_counter()
     assert len(taken) == BATCH
     outcome = {"result": "lead", "ms": {"read": 20, "store": 5, "crm": 20}}
-    await batches.settle(batch_id, [Settlement(one.id, outcome) for one in taken], jitter=0.5)
+    await batches.settle(claim.batch_id, [Settlement(one.id, outcome) for one in taken], jitter=0.5)
     settled = time.perf_counter()
     times.accept_ms.append((accepted - began) * 1000 / BATCH)
     times.claim_ms.append((claimed - accepted) * 1000)

@@ -14,8 +14,8 @@ from uuid import UUID
 from deployments.settings import ROOT
 from deployments.stack.processes import Supervisor
 from deployments.stack.program import Program
-from deployments.warm.worker import POOL
-from lib.store.batches import RUNS_CHANNEL
+from deployments.warm import POOL
+from lib.store import channels
 from tests.bench.figures import Sample
 from tests.bench.house import House
 from tests.bench.measures import Options
@@ -78,12 +78,12 @@ async def _run_s(house: House, deployment: UUID, *, wakes: bool) -> float:
     Args:
         house: the stack.
         deployment: of the trivial flow.
-        wakes: tell the worker, as the dispatcher does for the inbox's runs.
+        wakes: tell the worker, as whoever schedules a run may.
     """
     began = time.time()
     run = await house.api("POST", f"/deployments/{deployment}/create_flow_run", {})
     if wakes:
-        await house.potok.execute(f"notify {RUNS_CHANNEL}")
+        await house.potok.execute(f"notify {channels.RUNS}")
     async with asyncio.timeout(WITHIN_S):
         while (row := await (await house.prefect.execute(_ENDED, (run["id"],))).fetchone()) is None:
             await asyncio.sleep(LOOK_EVERY_S)

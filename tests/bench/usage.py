@@ -95,7 +95,7 @@ def cpu_lines(before: dict[str, float], after: dict[str, float], wall_s: float) 
 
 def _role(program: str, root: psutil.Process, process: psutil.Process) -> str:
     if program == "postgres":
-        words = process.cmdline()[0].split() if process != root else []
+        words = " ".join(process.cmdline()).split() if process != root else []
         is_session = len(words) > 3 and "(" in words[3]
         return f"postgres/{words[2]}" if is_session else "postgres"
     if program != "worker" or process == root:

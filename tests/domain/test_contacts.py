@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.domain.contacts import (
+    HOME,
     company_in,
     emails_in,
     is_written_in,
@@ -122,7 +123,7 @@ def test_a_mobile_number_is_found_however_it_is_broken(number: int, gaps: list[s
 @given(st.text(st.sampled_from("0123456789 +-().,8797 руб№\n"), max_size=80) | any_text)
 @settings(max_examples=300)
 def test_what_is_found_is_valid_and_written_there(text: str) -> None:
-    spans = phone_spans(text)
+    spans = phone_spans(text, HOME)
     for start, end, phone in spans:
         assert phonenumbers.is_valid_number(phonenumbers.parse(phone))
         assert "".join(c for c in text[start:end] if c in "0123456789")[-7:] == phone[-7:]

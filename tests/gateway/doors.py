@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,11 +26,10 @@ OTHER_SECRET = "whsec_" + b64encode(b"somebody else's").decode()
 
 @dataclass
 class Doors:
-    """The doors and who was woken."""
+    """The doors."""
 
     app: FastAPI
     client: httpx.AsyncClient
-    woken: list[None] = field(default_factory=list)
 
     async def telegram(
         self,
@@ -63,7 +62,7 @@ async def doors_of(database: Database, keys: DoorKeys | None = None) -> AsyncIte
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gate") as client:
         doors = Doors(app, client)
-        app.include_router(hooks_router(Inbox(database), keys, lambda: doors.woken.append(None)))
+        app.include_router(hooks_router(Inbox(database), keys))
         yield doors
 
 

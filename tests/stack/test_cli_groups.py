@@ -25,10 +25,12 @@ from deployments.stack.sandbox_access import WEBHOOK_SECRET
 from lib.domain.inquiry import rules_inquiry
 from lib.domain.telegram import message_from_update
 from lib.gateway.hooks import LEADS, delivery_from
-from lib.store.batches import Batches, Settlement
+from lib.store.batches import Batches
+from lib.store.claims import Claims
 from lib.store.engine import Database
 from lib.store.inbox import Inbox
 from lib.store.leads import Leads, ReadMessage
+from lib.store.settlements import Settlement
 from tests.sandbox_server import running
 from tests.support import free_port, until
 
@@ -90,8 +92,9 @@ async def _arrive(db: Database, number: int, text: str) -> str:
 async def _work(db: Database) -> UUID:
     """Do what a flow run would: the first becomes a lead, the second is given up."""
     batches, run_id = Batches(db), uuid4()
-    batch_id = await batches.claim(LEADS, limit=10, max_open=1)
-    assert batch_id is not None
+    claim = await Claims(db).claim(LEADS, limit=10, max_open=1)
+    assert claim is not None
+    batch_id = claim.batch_id
     await batches.attach(batch_id, run_id)
     first, second = await batches.take(batch_id)
     message = message_from_update("main", json.loads((await _show(db, first.key)) or "{}"))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect.logging.configuration import DEFAULT_LOGGING_SETTINGS_PATH, load_logging_config
 from prefect.settings import Settings as PrefectSettings
 from prefect.settings.models.root import _get_settings_accessors
 
@@ -112,7 +113,16 @@ def test_prefect_knows_every_variable_it_is_given() -> None:
     known = _get_settings_accessors(PrefectSettings)
     names = [name for name in read_settings(**REAL).server_env() if name.startswith("PREFECT_")]
     assert set(child_env.PREFECT) & set(known) <= set(names)
-    assert [name for name in names if name not in known] == []
+    assert [name for name in names if name not in {*known, *child_env.LOGGING}] == []
+
+
+def test_prefect_logs_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in child_env.LOGGING.items():
+        monkeypatch.setenv(name, value)
+    said = load_logging_config(DEFAULT_LOGGING_SETTINGS_PATH)
+    (handler,) = said["root"]["handlers"]
+    assert "Console" not in said["handlers"][handler]["class"]
+    assert said["handlers"][handler]["formatter"] == "standard"
 
 
 def test_secrets_are_not_in_the_repr() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lib.store.engine import Database
 from tests.store.making import run_sql
+from tests.store.memory_runs import MemoryRuns
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,12 @@ async def db(database: str) -> AsyncIterator[Database]:
     # One that was cancelled while it was being opened lives until it is collected, and DROP
     # DATABASE would wait for it as long as PostgreSQL waits for its password: a minute.
     gc.collect()
+
+
+@pytest.fixture
+def runs() -> MemoryRuns:
+    """Flow runs in memory."""
+    return MemoryRuns()
 
 
 @pytest.fixture(autouse=True)

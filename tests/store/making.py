@@ -15,10 +15,12 @@ from sqlalchemy import text
 
 from lib.domain.inbound import Body, Chat, InboundMessage, Sender
 from lib.domain.inquiry import Inquiry, rules_inquiry
-from lib.store.batches import Batches, Settlement
+from lib.store.batches import Batches
+from lib.store.claims import Claims
 from lib.store.engine import Database
 from lib.store.inbox import Inbox, NewDelivery
 from lib.store.leads import ReadMessage
+from lib.store.settlements import Settlement
 from tests.domain.making import T0, inbound
 
 LEADS = "leads/main"
@@ -57,9 +59,9 @@ async def accepted(database: Database, *deliveries: NewDelivery) -> list[str]:
 
 async def claimed(database: Database, limit: int = 100, max_open: int = 100) -> UUID:
     """A batch of what waits."""
-    batch_id = await Batches(database).claim(LEADS, limit, max_open)
-    assert batch_id is not None
-    return batch_id
+    claim = await Claims(database).claim(LEADS, limit, max_open)
+    assert claim is not None
+    return claim.batch_id
 
 
 async def keys_of(database: Database, batch_id: UUID) -> list[str]:

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
-from uuid import uuid4
-
-import pytest
-from sqlalchemy import text
 
 from lib.domain.batches import MAX_ATTEMPTS
-from lib.store.batches import BUSY, CLAIMABLE, INBOX_CHANNEL, RUNS_CHANNEL, Batches, Settlement
+from lib.store import channels
+from lib.store.batches import Batches
+from lib.store.claims import Claims
 from lib.store.engine import Database
+from lib.store.settlements import Settlement
 
 from .making import (
     LEADS,
@@ -36,82 +34,6 @@ async def wait_s(db: Database, key: str) -> float:
     return float((due_at - datetime.now(UTC)).total_seconds())
 
 
-async def test_what_came_first_is_claimed_first(db: Database) -> None:
-    keys = await accepted(db, *(arriving() for _ in range(5)))
-    assert await keys_of(db, await claimed(db, limit=3)) == keys[:3]
-    assert await keys_of(db, await claimed(db, limit=3)) == keys[3:]
-    assert await Batches(db).claim(LEADS, 3, 100) is None
-
-
-async def test_a_batch_says_its_size_and_its_first_key(db: Database) -> None:
-    await accepted(db, arriving("telegram:main:9"), arriving("telegram:main:10"))
-    batch_id = await claimed(db)
-    assert await Batches(db).describe(batch_id) == (2, "telegram:main:9")
-
-
-async def test_no_more_batches_are_open_than_allowed(db: Database) -> None:
-    await accepted(db, *(arriving() for _ in range(6)))
-    batches = Batches(db)
-    at_once = await asyncio.gather(*(batches.claim(LEADS, 1, 3) for _ in range(12)))
-    opened = [batch_id for batch_id in at_once if batch_id]
-    assert len(opened) == 3
-    await settled(db, opened[0])
-    assert await batches.claim(LEADS, 1, 3) is not None
-    assert await batches.claim(LEADS, 1, 3) is None
-
-
-async def test_deployments_do_not_count_nor_take_each_others(db: Database) -> None:
-    await accepted(db, arriving("a"), arriving("b", deployment="calls/main"))
-    batches = Batches(db)
-    ours = await batches.claim(LEADS, 10, 1)
-    theirs = await batches.claim("calls/main", 10, 1)
-    assert ours is not None
-    assert theirs is not None
-    assert (await keys_of(db, ours), await keys_of(db, theirs)) == (["a"], ["b"])
-
-
-@pytest.mark.parametrize("shared", ["lane", "person"])
-async def test_a_chat_and_a_person_are_in_one_open_batch(db: Database, shared: str) -> None:
-    await accepted(db, *(arriving(key, **{shared: "one"}) for key in "ab"), arriving("c"))
-    first = await claimed(db, limit=1)
-    assert await keys_of(db, await claimed(db)) == ["c"]
-    assert await Batches(db).claim(LEADS, 10, 100) is None
-    await settled(db, first)
-    assert await keys_of(db, await claimed(db)) == ["b"]
-
-
-async def test_all_of_a_chat_goes_together(db: Database) -> None:
-    keys = await accepted(db, *(arriving(lane="one") for _ in range(4)))
-    assert await keys_of(db, await claimed(db)) == keys
-
-
-async def test_nothing_overtakes_what_waits_for_a_retry(db: Database) -> None:
-    await accepted(db, arriving("a", lane="one"))
-    await settled(db, await claimed(db), "Unavailable: away")
-    await accepted(db, arriving("b", lane="one"), arriving("c"))
-    assert await keys_of(db, await claimed(db)) == ["c"]
-    await pauses_end(db)
-    assert await keys_of(db, await claimed(db)) == ["a", "b"]
-
-
-async def test_nothing_overtakes_what_waits_for_its_person(db: Database) -> None:
-    # In a group: A is busy in a chat of his own, and B has written after him.
-    await accepted(db, arriving("1", lane="private", person="A"))
-    busy = await claimed(db)
-    await accepted(db, arriving("2", lane="group", person="A"))
-    await accepted(db, arriving("3", lane="group", person="B"))
-    assert await Batches(db).claim(LEADS, 10, 100) is None
-    await settled(db, busy)
-    assert await keys_of(db, await claimed(db)) == ["2", "3"]
-
-
-async def test_the_dead_block_nobody(db: Database) -> None:
-    await accepted(db, arriving("a", lane="one", person="A"))
-    await Batches(db).settle(await claimed(db), [Settlement(1, error="no", retry=False)], jitter=0)
-    await accepted(db, arriving("b", lane="one", person="A"))
-    assert await keys_of(db, await claimed(db)) == ["b"]
-
-
 async def test_what_a_settlement_does_not_name_goes_back_uncounted(db: Database) -> None:
     keys = await accepted(db, *(arriving() for _ in range(3)))
     batch_id = await claimed(db)
@@ -135,12 +57,12 @@ async def test_the_pauses_grow_until_it_is_dead(db: Database) -> None:
         assert (await deliveries(db))[key]["attempts"] == attempt
         if not dead:
             waits.append(round(await wait_s(db, key)))
-            assert await Batches(db).claim(LEADS, 1, 100) is None
+            assert await Claims(db).claim(LEADS, 1, 100) is None
             await pauses_end(db)
     assert waits == [2, 8, 30, 120, 600, 1800, 3600]
     row = (await deliveries(db))[key]
     assert (row["state"], row["error"]) == ("dead", "Unavailable: away")
-    assert await Batches(db).claim(LEADS, 1, 100) is None
+    assert await Claims(db).claim(LEADS, 1, 100) is None
 
 
 async def test_a_longer_pause_is_kept_when_the_far_side_asks(db: Database) -> None:
@@ -209,9 +131,10 @@ async def test_what_kills_its_process_is_alone_in_the_end(db: Database) -> None:
     batches = Batches(db)
     for _ in range(60):
         await pauses_end(db)
-        batch_id = await batches.claim(LEADS, 64, 100)
-        if batch_id is None:
+        claim = await Claims(db).claim(LEADS, 64, 100)
+        if claim is None:
             break
+        batch_id = claim.batch_id
         batch = await keys_of(db, batch_id)
         if poison in batch:
             sizes.append(len(batch))
@@ -233,70 +156,22 @@ async def test_a_dead_run_counts_as_an_attempt_of_each(db: Database) -> None:
     assert list((await states(db)).values()) == ["dead", "failed"]
 
 
-async def test_attached_and_settled_batches_call_who_listens(db: Database) -> None:
-    await accepted(db, arriving())
-    batch_id = await claimed(db)
+async def test_what_is_accepted_and_what_is_settled_calls_who_listens(db: Database) -> None:
     async with await db.session() as listener:
-        await listener.execute(f"listen {RUNS_CHANNEL}")
-        await listener.execute(f"listen {INBOX_CHANNEL}")
-        await Batches(db).attach(batch_id, uuid4())
-        await settled(db, batch_id)
+        await listener.execute(f"listen {channels.INBOX}")
+        await accepted(db, arriving())
+        await settled(db, await claimed(db))
         heard = [n.channel async for n in listener.notifies(timeout=10, stop_after=2)]
-    assert heard == [RUNS_CHANNEL, INBOX_CHANNEL]
+    assert heard == [channels.INBOX] * 2
 
 
-async def test_a_claim_reads_what_it_takes_and_not_what_is_done_or_waits_behind(
-    db: Database,
-) -> None:
-    await fill(db, 50_000, "done")
-    async with db.engine.connect() as connection:
-        in_autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await in_autocommit.execute(text("vacuum analyze deliveries"))
-    await fill(db, 3000, "received")  # a burst that the planner has not heard of
-    busy = await claimed(db, limit=50)
-
-    assert await touched(db, BUSY.text) <= 50
-    found = await rows(db, BUSY.text)
-    given = {name: [row[name] for row in found] for name in ("lane", "person")}
-    at_most = await touched(
-        db,
-        CLAIMABLE.text,
-        deployment=LEADS,
-        limit=200,
-        lanes=given["lane"],
-        persons=given["person"],
-    )
-    assert at_most <= 3 * (50 + 200)
-    assert len(await keys_of(db, busy)) == 50
-    assert len(await keys_of(db, await claimed(db, limit=200))) == 200
-
-
-async def fill(db: Database, number: int, state: str) -> None:
-    """Many deliveries of as many people."""
-    await run_sql(
-        db,
-        """
-        insert into deliveries (key, deployment, source, lane, person, message, raw, state)
-        select :state || n, :deployment, 'telegram', 'lane' || n, 'person' || n, '{}', '{}', :state
-        from generate_series(1, :number) n
-        """,
-        number=number,
-        state=state,
-        deployment=LEADS,
-    )
-
-
-async def touched(db: Database, statement: str, **values: object) -> int:
-    """How many rows of deliveries a statement looks at; by an index alone, or it fails."""
-    plan = await rows(db, f"explain (analyze, format json) {statement}", **values)
-    number = 0
-    for node in _nodes(plan[0]["QUERY PLAN"][0]["Plan"]):
-        if node.get("Relation Name") == "deliveries":
-            assert "Index" in str(node["Node Type"]), node
-            each = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-            number += round(each * node["Actual Loops"])
-    return number
-
-
-def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for each in plan.get("Plans", []) for node in _nodes(each))]
+async def test_a_batch_that_no_run_ever_had_goes_back_uncounted(db: Database) -> None:
+    await accepted(db, arriving(), arriving())
+    batch_id = await claimed(db)
+    await Batches(db).release(batch_id)
+    assert [(r["state"], r["attempts"]) for r in (await deliveries(db)).values()] == [
+        ("received", 0)
+    ] * 2
+    (batch,) = await rows(db, "select ended from batches")
+    assert batch["ended"] == "released"
+    assert len(await keys_of(db, await claimed(db))) == 2

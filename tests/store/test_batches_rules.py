@@ -18,9 +18,11 @@ from hypothesis.stateful import (
 )
 
 from lib.domain.batches import hold_back
-from lib.store.batches import Batches, Claimed, Settlement
+from lib.store.batches import Batches, Claimed
+from lib.store.claims import Claims
 from lib.store.engine import Database
 from lib.store.inbox import Inbox
+from lib.store.settlements import Settlement
 
 from .making import LEADS, arriving, deliveries, pauses_end, rows, run_sql
 
@@ -58,6 +60,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.accepted = 0
         self.open: list[UUID] = []
         self.returned: list[UUID] = []
+        self.revived: set[int] = set()
         self.ended: defaultdict[str, list[int]] = defaultdict(list)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -98,6 +101,15 @@ class InboxMachine(RuleBasedStateMachine):
         self.run(self.batches.give_back(batch_id, "again", jitter=0))
         assert self.run(deliveries(self.db)) == before
 
+    @rule(which=st.integers(0, 99))
+    def a_person_repeats_a_run(self, which: int) -> None:
+        if not self.returned:
+            return
+        batch_id = self.returned.pop(which % len(self.returned))
+        if self.run(Claims(self.db).reopen(batch_id)):
+            self.open.append(batch_id)
+        self.run(self.note_revived())
+
     @rule()
     def time_passes(self) -> None:
         self.run(pauses_end(self.db))
@@ -120,7 +132,7 @@ class InboxMachine(RuleBasedStateMachine):
         found = self.run(rows(self.db, RULES))
         assert found == [{"rule": "accepted", "number": self.accepted}]
         for lane, ids in self.ended.items():
-            assert ids == sorted(ids), lane
+            assert lane == "revived" or ids == sorted(ids), lane
 
     def teardown(self) -> None:
         try:
@@ -150,9 +162,9 @@ class InboxMachine(RuleBasedStateMachine):
     async def claims(self, claimers: int, limit: int, max_open: int) -> None:
         before = len(self.open)
         found = await asyncio.gather(
-            *(self.batches.claim(LEADS, limit, max_open) for _ in range(claimers))
+            *(Claims(self.db).claim(LEADS, limit, max_open) for _ in range(claimers))
         )
-        opened = [batch_id for batch_id in found if batch_id]
+        opened = [claim.batch_id for claim in found if claim]
         self.open += opened
         assert len(opened) <= max(0, max_open - before) or len(self.open) <= max_open
         for batch_id in opened:
@@ -181,10 +193,19 @@ class InboxMachine(RuleBasedStateMachine):
             named[fate](i) for i, fate in fate_of.items() if fate != "unnamed" and i not in held
         ]
 
+    async def note_revived(self) -> None:
+        """What was dead and is alive again has not ended, and has lost its place in its chat."""
+        for row in (await deliveries(self.db)).values():
+            lane = "revived" if row["id"] in self.revived else row["lane"]
+            if row["id"] in self.ended[lane] and row["state"] not in ("done", "dead"):
+                self.ended[lane].remove(row["id"])
+                self.revived.add(row["id"])
+
     async def note_ended(self, ids: list[int]) -> None:
         for row in (await deliveries(self.db)).values():
             if row["id"] in ids and row["state"] in ("done", "dead"):
-                self.ended[row["lane"]].append(row["id"])
+                lane = "revived" if row["id"] in self.revived else row["lane"]
+                self.ended[lane].append(row["id"])
 
 
 def test_the_inbox_keeps_its_rules(database: str) -> None:

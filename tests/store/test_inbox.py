@@ -6,16 +6,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg import DataError
 from sqlalchemy import text
 
 from lib.domain.shape import clean_text
 from lib.errors import Unavailable
-from lib.store.batches import Batches, Settlement
+from lib.store.batches import Batches
 from lib.store.engine import Database
-from lib.store.inbox import STATES, Inbox
+from lib.store.inbox import STATES, Inbox, InboxFigures
+from lib.store.settlements import Settlement
 from tests.support import free_port
 
-from .making import accepted, arriving, claimed, deliveries, rows, run_sql, settled
+from .making import accepted, arriving, claimed, deliveries, pauses_end, rows, run_sql, settled
 
 
 async def test_a_second_copy_does_nothing(db: Database) -> None:
@@ -52,15 +54,20 @@ async def test_counts_name_every_state(db: Database) -> None:
     assert counts == dict.fromkeys(STATES, 0) | {"received": 1, "claimed": 1, "done": 1}
 
 
-async def test_waiting_is_what_is_not_settled_and_the_age_of_the_oldest(db: Database) -> None:
-    assert await Inbox(db).waiting() == (0, 0.0)
+async def test_the_figures_are_of_what_is_not_settled_and_of_batches(db: Database) -> None:
+    inbox = Inbox(db)
+    assert await inbox.figures() == InboxFigures(0, 0, 0, 0)
     await accepted(db, arriving(), arriving())
     await run_sql(db, "update deliveries set received_at = now() - interval '90 s' where id = 1")
-    number, age_s = await Inbox(db).waiting()
-    assert number == 2
-    assert 90 <= age_s < 120
-    await settled(db, await claimed(db))
-    assert await Inbox(db).waiting() == (0, 0.0)
+    batch_id = await claimed(db)
+    figures = await inbox.figures()
+    assert (figures.waiting, figures.open_batches, figures.returned_batches) == (2, 1, 0)
+    assert 90 <= figures.oldest_s < 120
+    await Batches(db).give_back(batch_id, "gone", jitter=0)
+    for _ in range(2):  # a crash makes the next batches smaller
+        await pauses_end(db)
+        await settled(db, await claimed(db))
+    assert await inbox.figures() == InboxFigures(0, 0, 0, 1)
 
 
 async def test_the_newest_come_first_and_one_state_can_be_picked(db: Database) -> None:
@@ -157,3 +164,23 @@ async def test_more_callers_than_connections_take_turns(db: Database) -> None:
     answers = await asyncio.gather(*(Inbox(db).accept(arriving()) for _ in range(60)))
     assert all(answers)
     assert await rows(db, "select count(*) as n from deliveries") == [{"n": 60}]
+
+
+async def test_what_arrives_together_is_committed_together(db: Database) -> None:
+    inbox = Inbox(db)
+    answers = await asyncio.gather(*(inbox.accept(arriving(f"k{n % 40}")) for n in range(50)))
+    assert answers == [True] * 40 + [False] * 10
+    commits = await rows(db, "select count(distinct xmin::text) as n from deliveries")
+    assert commits == [{"n": 1}]
+
+
+async def test_what_postgres_refuses_fails_alone(db: Database) -> None:
+    inbox = Inbox(db)
+    bad = replace(arriving("bad"), message={"text": "nul \x00"})
+    found = await asyncio.gather(
+        *(inbox.accept(each) for each in (arriving("a"), arriving("b"), bad, arriving("c"))),
+        return_exceptions=True,
+    )
+    assert [found[0], found[1], found[3]] == [True, True, True]
+    assert isinstance(found[2], DataError)
+    assert sorted(await deliveries(db)) == ["a", "b", "c"]

@@ -13,6 +13,7 @@ class MemoryRuns:
     """Flow runs by idempotency key, with states that a test sets.
 
     Attributes:
+        by_id: the state of each run.
         away: while true, every question is Unavailable.
         created: every accepted request to create a run, also of one that was there.
         crashed: what was said about each run that was crashed.
@@ -21,32 +22,37 @@ class MemoryRuns:
     def __init__(self) -> None:
         self.away = False
         self.by_key: dict[str, UUID] = {}
-        self.states: dict[UUID, str] = {}
+        self.by_id: dict[UUID, str] = {}
         self.created: list[dict[str, Any]] = []
         self.crashed: dict[UUID, str] = {}
 
-    async def create_run(
+    async def start(
         self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]
     ) -> UUID:
-        """Create a run, Scheduled; the same key gives the same run."""
+        """Create a run, Running; the same key gives the same run."""
         self._check()
         self.created.append(
             {"deployment": deployment, "key": key, "name": name, "tags": tags, **parameters}
         )
         run_id = self.by_key.setdefault(key, uuid4())
-        self.states.setdefault(run_id, "SCHEDULED")
+        self.by_id.setdefault(run_id, "RUNNING")
         return run_id
 
-    async def run_states(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+    async def find(self, key: str) -> UUID | None:
+        """The run of a key, if there is one."""
+        self._check()
+        return self.by_key.get(key)
+
+    async def states(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """State types of those runs that are there."""
         if ids:
             self._check()
-        return {run_id: self.states[run_id] for run_id in ids if run_id in self.states}
+        return {run_id: self.by_id[run_id] for run_id in ids if run_id in self.by_id}
 
-    async def crash_run(self, run_id: UUID, message: str) -> None:
+    async def crash(self, run_id: UUID, message: str) -> None:
         """Show a run as Crashed."""
         self._check()
-        self.states[run_id] = "CRASHED"
+        self.by_id[run_id] = "CRASHED"
         self.crashed[run_id] = message
 
     @property

@@ -16,14 +16,17 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
 
 from lib.errors import PotokError, Rejected, Unavailable
-from lib.gateway import metrics
-from lib.store.batches import INBOX_CHANNEL, Batches, OpenBatch
+from lib.store import channels
+from lib.store.batches import Batches, OpenBatch
+from lib.store.claims import Claim, Claims
+from lib.store.dispatchers import NAME, heartbeat
 from lib.store.engine import Database
 
 log = logging.getLogger(__name__)
@@ -32,18 +35,21 @@ TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
 class Runs(Protocol):
-    """What the dispatcher needs of Prefect."""
+    """What the dispatcher needs of Prefect and of whoever runs the flows."""
 
-    async def create_run(
+    async def start(
         self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]
     ) -> UUID:
-        """Create a run; the same key gives the same run."""
+        """Create a run and see to it that it is run; the same key gives the same run."""
 
-    async def run_states(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+    async def find(self, key: str) -> UUID | None:
+        """The run that was created under a key, if there is one."""
+
+    async def states(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """State types by run."""
 
-    async def crash_run(self, run_id: UUID, message: str) -> None:
-        """Show a run as Crashed."""
+    async def crash(self, run_id: UUID, message: str) -> None:
+        """Show a run as Crashed, unless it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +59,23 @@ class DispatchLimits:
     Attributes:
         max_open: batches of one deployment that may be in the hands of runs at once.
         max_batch: deliveries in a batch.
+        gather_s: the shortest pause between two claims for a deployment while runs are busy: a run
+            costs Prefect 0.1 s of CPU, whether it takes one message or a hundred.
         poll_s: the longest pause between two looks at the inbox; wake-ups make it shorter.
         recover_s: the pause between two looks at open batches.
-        grace_s: how long a started batch may be without its run's lock before it is given back.
+        grace_s: how long a batch may be without its run's lock before it is given back: a run
+            that has started, or, with no run at all, the dispatcher that claimed it, is gone.
         pending_s: how long a run that a worker has taken may be without the lock: its worker or
             its process died before the batch was started.
     """
 
     max_open: int = 2
     max_batch: int = 200
+    gather_s: float = 0.25
     poll_s: float = 1.0
     recover_s: float = 2.0
     grace_s: float = 10.0
-    pending_s: float = 60.0
+    pending_s: float = 30.0
 
 
 class Dispatcher:
@@ -81,17 +91,26 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._batches = Batches(database)
+        self._claims = Claims(database)
         self._runs = runs
         self._deployments = deployments
         self._limits = limits or DispatchLimits()
         self._tell_dead = tell_dead
         self._wake = asyncio.Event()
+        self._starting: dict[UUID, Claim] = {}
+        self._claimed_at: dict[str, float] = {}
         self._unheld_since: dict[UUID, float] = {}
         self._recover_at = 0.0
+        self._is_stopping = False
         self.turned_at = 0.0
 
     def wake(self) -> None:
         """Something was accepted: look at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim no more; ``run`` returns when the turn that is under way is over."""
+        self._is_stopping = True
         self._wake.set()
 
     def is_alive(self) -> bool:
@@ -99,10 +118,10 @@ class Dispatcher:
         return asyncio.get_running_loop().time() - self.turned_at < 10 * self._limits.poll_s + 10
 
     async def run(self) -> None:
-        """Dispatch until cancelled; no failure of a far side ends it."""
+        """Dispatch until stopped or cancelled; no failure of a far side ends it."""
         listener = asyncio.create_task(self._listen())
         try:
-            while True:
+            while not self._is_stopping:
                 self._wake.clear()
                 try:
                     await self.turn()
@@ -125,13 +144,17 @@ class Dispatcher:
             return
 
     async def _listen(self) -> None:
-        """Wake up when a run has settled its batch, wherever it ran."""
+        """Wake up when a delivery was accepted or a batch closed, wherever that was."""
         while True:
             try:
-                async with await self._database.session() as connection:
-                    await connection.execute(f"listen {INBOX_CHANNEL}")
-                    async for _ in connection.notifies():
-                        self.wake()
+                async with await self._database.session(NAME) as connection:
+                    await connection.execute(f"listen {channels.INBOX}")
+                    self.wake()  # for what was told while nobody listened
+                    while True:
+                        if self.is_alive():
+                            await heartbeat(connection)
+                        async for _ in connection.notifies(timeout=self._limits.poll_s):
+                            self.wake()
             except (psycopg.Error, Unavailable):
                 log.warning("dispatch.listen_away")
                 await asyncio.sleep(self._limits.poll_s)
@@ -147,63 +170,85 @@ class Dispatcher:
             self._recover_at = now + self._limits.recover_s
             await self._recover(now)
         for deployment in self._deployments:
-            while batch_id := await self._batches.claim(
-                deployment, self._limits.max_batch, self._limits.max_open
-            ):
-                await self._start(deployment, batch_id)
+            while claim := await self._claim(deployment):
+                self._starting[claim.batch_id] = claim
+                await self._start(claim)
 
-    async def _start(self, deployment: str, batch_id: UUID) -> None:
-        size, first = await self._batches.describe(batch_id)
-        name = first if size == 1 else f"{first} +{size - 1}"
+    async def _claim(self, deployment: str) -> Claim | None:
+        """What waits, unless it should gather."""
+        loop = asyncio.get_running_loop()
+        left_s = self._claimed_at.get(deployment, -inf) + self._limits.gather_s - loop.time()
+        if left_s > 0 and await self._batches.are_open(deployment):
+            loop.call_later(left_s, self.wake)
+            return None
+        claim = await self._claims.claim(deployment, self._limits.max_batch, self._limits.max_open)
+        if claim:
+            self._claimed_at[deployment] = loop.time()
+        return claim
+
+    async def _start(self, claim: Claim) -> None:
+        more = f" +{claim.size - 1}" if claim.size > 1 else ""
         try:
-            run_id = await self._runs.create_run(
-                deployment,
-                {"batch_id": str(batch_id)},
-                key=f"batch:{batch_id}",
-                name=name,
+            run_id = await self._runs.start(
+                claim.deployment,
+                {"batch_id": str(claim.batch_id)},
+                key=key_of(claim.batch_id),
+                name=claim.first_key + more,
                 tags=["inbox"],
             )
         except Rejected as exc:  # not deployed yet: the batches of others must not wait for it
-            log.error("batch.refused batch_id=%s reason=%s", batch_id, exc)
+            log.error("batch.refused batch_id=%s reason=%s", claim.batch_id, exc)
             return
-        await self._batches.attach(batch_id, run_id)
-        metrics.BATCH_SIZE.observe(size)
-        log.info("batch.started batch_id=%s size=%d run_id=%s", batch_id, size, run_id)
+        await self._batches.attach(claim.batch_id, run_id)
+        del self._starting[claim.batch_id]
+        log.info("batch.started batch_id=%s size=%d run_id=%s", claim.batch_id, claim.size, run_id)
 
     async def _recover(self, now: float) -> None:
         """Start the claimed batches that have no run; give back those whose run is gone."""
-        batches = await self._batches.open()
-        idle = [batch for batch in batches if not batch.held]
+        for claim in list(self._starting.values()):
+            await self._start(claim)
+        idle = [batch for batch in await self._batches.open() if not batch.held]
         self._unheld_since = {b.id: self._unheld_since.get(b.id, now) for b in idle}
-        for batch in idle:
-            if batch.flow_run_id is None:
-                await self._start(batch.deployment, batch.id)
         ids = [b.flow_run_id for b in idle if b.flow_run_id is not None]
-        states = await self._runs.run_states(ids)
+        states = await self._runs.states(ids)
         for batch in idle:
+            unheld_s = now - self._unheld_since[batch.id]
             if batch.flow_run_id is not None:
-                await self._judge(
-                    batch, states.get(batch.flow_run_id), now - self._unheld_since[batch.id]
-                )
+                await self._judge(batch, batch.flow_run_id, states.get(batch.flow_run_id), unheld_s)
+            elif batch.id not in self._starting and unheld_s > self._limits.grace_s:
+                await self._release(batch)
 
-    async def _judge(self, batch: OpenBatch, state: str | None, unheld_s: float) -> None:
+    async def _judge(
+        self, batch: OpenBatch, run_id: UUID, state: str | None, unheld_s: float
+    ) -> None:
         """Give a batch back if its run will never settle it."""
-        run_id = batch.flow_run_id
-        assert run_id is not None
         if state is None or state in TERMINAL:
             reason = f"its run ended as {state or 'deleted'}"
         elif batch.started and unheld_s > self._limits.grace_s:
             reason = "its run's process is gone"
-            await self._runs.crash_run(run_id, "The process of this run is gone.")
+            await self._runs.crash(run_id, "The process of this run is gone.")
         elif state != "SCHEDULED" and unheld_s > self._limits.pending_s:
             reason = "its run never started"
-            await self._runs.crash_run(run_id, "This run was taken and never started its batch.")
+            await self._runs.crash(run_id, "This run was taken and never started its batch.")
         else:
             return
         # What came back too early to be settled is retried with a pause, so jitter is wanted.
         dead = await self._batches.give_back(batch.id, reason, random.random())  # noqa: S311
-        metrics.RETURNED.inc()
         log.warning("batch.returned batch_id=%s run_id=%s reason=%s", batch.id, run_id, reason)
         if dead and self._tell_dead:
             await self._tell_dead(dead)
         self.wake()
+
+    async def _release(self, batch: OpenBatch) -> None:
+        """Return what a dispatcher claimed that died before it had started a run."""
+        run_id = await self._runs.find(key_of(batch.id))
+        if run_id is not None:
+            await self._runs.crash(run_id, "Whoever started this run died before it was run.")
+        await self._batches.release(batch.id)
+        log.warning("batch.released batch_id=%s run_id=%s", batch.id, run_id)
+        self.wake()
+
+
+def key_of(batch_id: UUID) -> str:
+    """The idempotency key of a batch's run."""
+    return f"batch:{batch_id}"

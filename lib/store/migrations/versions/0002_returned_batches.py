@@ -1,0 +1,23 @@
+"""an index of the batches that were returned, for /metrics"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index(
+        "batches_returned",
+        "batches",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("ended = 'returned'"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("batches_returned", table_name="batches")
