@@ -40,6 +40,7 @@ _CLOSE = text(
       update deliveries d set state = c.state, attempts = c.attempts, outcome = c.outcome,
         error = c.error, batch_limit = c.batch_limit,
         due_at = clock_timestamp() + make_interval(secs => c.wait_s),
+        failed_at = case when c.state = 'failed' then clock_timestamp() end,
         settled_at = case when c.state in ('done', 'dead') then clock_timestamp() end
       from jsonb_to_recordset(cast(:changes as jsonb)) as c(id bigint, state text, attempts int,
         outcome jsonb, error text, batch_limit int, wait_s float)

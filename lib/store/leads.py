@@ -38,7 +38,7 @@ _ADOPT = text(
     update lead_messages m set lead_id = l.id from leads l
     where l.origin = any(:origins) and m.person = l.person and m.lead_id is null
       and m.at between l.opened_at - :since and l.opened_at
-      and m.inquiry ->> 'why' <> 'spam'
+      and m.inquiry ->> 'why' <> 'spam' and m.ref <> all(:refs)
     """
 )
 
@@ -151,7 +151,9 @@ class Leads:
             leads = {d: ledger.by_origin[o] if o else None for d, o in origins.items()}
             await _keep_words(connection, messages, ledger)
             if new:
-                await connection.execute(_ADOPT, {"origins": new, "since": ADOPTED_FOR})
+                refs = [m.message.ref for m in messages]
+                given = {"origins": new, "since": ADOPTED_FOR, "refs": refs}
+                await connection.execute(_ADOPT, given)
         return leads
 
     async def newest(self, limit: int = 50, person: str | None = None) -> list[Lead]:

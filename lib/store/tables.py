@@ -53,6 +53,7 @@ class Delivery(SQLModel, table=True):
     """One accepted webhook delivery; ``key`` makes the second copy of it a no-op.
 
     States: received → claimed → done | failed (again at ``due_at``) | dead (a person is told).
+    One that failed later than now is due: the clock was put back.
     ``batch_limit`` is set by a crash: the next batch with this delivery is no larger.
     """
 
@@ -76,6 +77,7 @@ class Delivery(SQLModel, table=True):
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     batch_limit: int | None = None
     due_at: datetime = Field(sa_column=_at(default=True))
+    failed_at: datetime | None = Field(default=None, sa_column=_at(nullable=True))
     received_at: datetime = Field(sa_column=_at(default=True))
     settled_at: datetime | None = Field(default=None, sa_column=_at(nullable=True))
     batch_id: UUID | None = Field(default=None, foreign_key="batches.id", index=True)

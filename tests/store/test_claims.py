@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -197,3 +198,13 @@ async def test_a_repeated_run_takes_no_chat_that_another_run_works_on(db: Databa
     assert await Claims(db).reopen(batch_id) is None
     await settled(db, others)
     assert await Claims(db).claim(LEADS, 10, 10) is not None, "as new: it waits its turn"
+
+
+async def test_a_clock_that_is_put_back_holds_nothing_up(db: Database) -> None:
+    await accepted(db, arriving("a", lane="one"))
+    await settled(db, await claimed(db), "Unavailable: away")
+    await accepted(db, arriving("b", lane="one"))
+    assert await Claims(db).claim(LEADS, 10, 10) is None
+    later = "update deliveries set due_at = due_at + :by, failed_at = failed_at + :by"
+    await run_sql(db, later, by=timedelta(hours=1))  # as if it were an hour earlier now
+    assert await keys_of(db, await claimed(db)) == ["a", "b"]

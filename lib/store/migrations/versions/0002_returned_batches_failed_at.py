@@ -1,4 +1,4 @@
-"""an index of the batches that were returned, for /metrics"""
+"""the batches that were returned, for /metrics; when a delivery failed, for clocks that jump"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("deliveries", sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "batches_returned",
         "batches",
@@ -21,3 +22,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("batches_returned", table_name="batches")
+    op.drop_column("deliveries", "failed_at")
