@@ -16,7 +16,7 @@ CLAIM_LOCK = 7_150_002
 
 _LOCK = text(f"select pg_advisory_xact_lock({CLAIM_LOCK})")
 
-# A delivery may be claimed when it is due, nobody works on its chat or its person, and nothing
+# A delivery may be claimed when it is new or due, nobody works on its chat or its person, and nothing
 # earlier in its chat has to wait: for a retry, or for a run that works on its own person. The last
 # is a scalar subquery, which stays one look into an index for each candidate: as an anti-join the
 # planner, who cannot know how many wait just now, made it a scan of all that wait. What failed
@@ -28,13 +28,13 @@ CLAIMABLE = text(
       and :max_open > (select count(*) from batches
                        where deployment = :deployment and closed_at is null)
       and (cast(:only as uuid) is null or d.batch_id = :only)
-      and (d.due_at <= statement_timestamp() or d.failed_at > statement_timestamp())
+      and (d.state = 'received'
+           or d.due_at <= statement_timestamp() or d.failed_at > statement_timestamp())
       and d.lane <> all(array(select lane from deliveries where state = 'claimed'))
       and d.person <> all(array(select person from deliveries where state = 'claimed'))
       and (select true from deliveries b
            where b.lane = d.lane and b.id < d.id and b.state in ('received', 'failed')
-             and (b.due_at > statement_timestamp()
-                    and coalesce(b.failed_at <= statement_timestamp(), true)
+             and (b.due_at > statement_timestamp() and b.failed_at <= statement_timestamp()
                   or b.person = any(array(select person from deliveries where state = 'claimed')))
            limit 1) is null
     order by d.id limit :limit for update of d skip locked
