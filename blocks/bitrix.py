@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 
-from httpx import HTTPError
 from prefect import task
 from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
-from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, rate_limit
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks._batch import BatchItem, LeadBatch
+from blocks._limit import wait_for_place
 from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
 from blocks._shared import shared
-from lib.clients.bitrix import Bitrix, Limiter
+from lib.clients.bitrix import Bitrix
 from lib.clients.bitrix_leads import BitrixLeads, Placed
 from lib.domain.placement import Filing, Placement, choose_placement, without_twins
-from lib.errors import PotokError, Unavailable
+from lib.errors import PotokError
 from lib.store.engine import Database
 from lib.store.filings import Filings
 
@@ -43,22 +43,10 @@ class BitrixPortal(Block):
 
     def leads(self) -> BitrixLeads:
         """The portal's leads, over a connection shared by the runs of a process."""
-        given = (self.webhook_url.get_secret_value(), self.limit_name)
-        bitrix = shared(("bitrix", *given), lambda: Bitrix(given[0], limiter=_limiter(given[1])))
+        url, limit = self.webhook_url.get_secret_value(), self.limit_name
+        limiter = partial(wait_for_place, limit) if limit else None
+        bitrix = shared(("bitrix", url, limit), lambda: Bitrix(url, limiter=limiter))
         return BitrixLeads(bitrix, self.source_id, self.assigned_by_id)
-
-
-def _limiter(name: str | None) -> Limiter | None:
-    """Waits for a place in the limit that all processes of all hosts share."""
-
-    async def wait() -> None:
-        assert name is not None
-        try:
-            await rate_limit(name, strict=True)
-        except (ConcurrencySlotAcquisitionError, HTTPError, TimeoutError) as exc:
-            raise Unavailable(f"Prefect gave no place in the limit {name}") from exc
-
-    return wait if name else None
 
 
 @task(

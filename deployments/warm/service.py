@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from pathlib import Path
 
 from deployments.alarm import Alarm
@@ -43,8 +44,9 @@ async def serve(settings: Settings) -> None:
     dispatching = asyncio.create_task(_dispatch(dispatcher, spares))
     if await _is_asked_to_stop(working, dispatching):
         dispatcher.stop()
+        began = time.monotonic()
         await asyncio.wait([dispatching], timeout=settings.stop_grace_s)
-        await worker.drain(settings.stop_grace_s)
+        await worker.drain(settings.stop_grace_s - (time.monotonic() - began))
         spares.close()
         working.cancel()
         await asyncio.wait([working])

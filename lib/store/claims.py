@@ -16,11 +16,11 @@ CLAIM_LOCK = 7_150_002
 
 _LOCK = text(f"select pg_advisory_xact_lock({CLAIM_LOCK})")
 
-# A delivery may be claimed when it is new or due, nobody works on its chat or its person, and nothing
-# earlier in its chat has to wait: for a retry, or for a run that works on its own person. The last
-# is a scalar subquery, which stays one look into an index for each candidate: as an anti-join the
-# planner, who cannot know how many wait just now, made it a scan of all that wait. What failed
-# later than now is due: the clock was put back.
+# A delivery may be claimed when it is new or due, nobody works on its chat or its person, and
+# nothing earlier in its chat has to wait: for a retry, or for a run that works on its own person.
+# The last is a scalar subquery, which stays one look into an index for each candidate: as an
+# anti-join the planner, who cannot know how many wait just now, made it a scan of all that wait.
+# What failed later than now is due: the clock was put back.
 CLAIMABLE = text(
     """
     select d.id, d.key, d.batch_limit from deliveries d

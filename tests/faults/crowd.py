@@ -38,11 +38,13 @@ class Crowd:
     """People who are new here; each must become one lead, with every word once and in order.
 
     As Telegram does, a message that is not answered 200 is sent again, and of one chat the next
-    only after it.
+    only after it. With several ``doors``, the addresses of gateways, each message is posted to all.
     """
 
     stack: LiveStack
+    doors: tuple[str, ...] = ()
     origins: dict[str, str] = field(default_factory=dict)
+    refused: int = 0
 
     async def write(self, people: int, *, words: int = 1, at_once: int = 4) -> list[str]:
         """Let so many people write so many messages, a few at a time; gives the messages' keys."""
@@ -104,12 +106,16 @@ class Crowd:
         await eventually(enough)
 
     async def _is_accepted(self, update: dict[str, object]) -> bool:
-        try:
-            return bool(await self.stack.post(update))
-        except httpx.HTTPStatusError as exc:
-            if exc.response.status_code != 503:  # only what is away may refuse
-                raise
-            return False
+        posts = [self.stack.post(update, door) for door in self.doors or (None,)]
+        answers = await asyncio.gather(*posts, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, httpx.HTTPStatusError) and answer.response.status_code != 503:
+                raise answer  # only what is away may refuse
+            if isinstance(answer, BaseException) and not isinstance(answer, httpx.HTTPError):
+                raise answer
+        is_accepted = any(isinstance(answer, str) for answer in answers)
+        self.refused += not is_accepted
+        return is_accepted
 
     async def arrived(self, within_s: float = 180.0) -> None:
         """Wait until every accepted message is done or dead."""
@@ -118,7 +124,7 @@ class Crowd:
     async def counted(self) -> Count:
         """What became of the accepted messages, here and in the CRM."""
         here = await self.stack.deliveries(list(self.origins))
-        leads = await self.stack.crm(*self.origins.values())
+        leads = await self.stack.crm(*set(self.origins.values()))
         found = {lead["originId"]: lead for lead in leads}
         done = {row["key"] for row in here if row["state"] == "done"}
         written = Counter(self.origins.values())

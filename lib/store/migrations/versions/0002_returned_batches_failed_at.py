@@ -11,6 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("deliveries", sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute("update deliveries set failed_at = clock_timestamp() where state = 'failed'")
     op.create_index(
         "batches_returned",
         "batches",
