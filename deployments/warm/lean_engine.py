@@ -69,7 +69,8 @@ def known_to(client: PrefectClient, flow_run: FlowRun, *, is_running: bool) -> I
 
     async def read_flow_run(flow_run_id: UUID) -> FlowRun:
         del client.read_flow_run
-        return flow_run
+        counted = flow_run.run_count + (not is_running)  # it has become Running since
+        return flow_run.model_copy(update={"run_count": counted})
 
     async def update_flow_run(*_: Any, **__: Any) -> None:
         """Nothing: its flow's version and retries are the deployment's."""

@@ -13,6 +13,7 @@ from deployments.alarm import Alarm
 from deployments.manifest import inbox_deployments
 from deployments.settings import Settings
 from deployments.warm import POOL
+from deployments.warm.reaper import Reaper
 from deployments.warm.runs import WarmRuns
 from deployments.warm.spares import SpareLimits, SparePool
 from deployments.warm.type import WarmWorker
@@ -42,7 +43,8 @@ async def serve(settings: Settings) -> None:
     )
     working = asyncio.create_task(worker.start(printer=lambda _: None))
     dispatching = asyncio.create_task(_dispatch(dispatcher, spares))
-    if await _is_asked_to_stop(working, dispatching):
+    reaping = asyncio.create_task(Reaper(prefect, database, POOL).run())
+    if await _is_asked_to_stop(working, dispatching, reaping):
         dispatcher.stop()
         began = time.monotonic()
         await asyncio.wait([dispatching], timeout=settings.stop_grace_s)
@@ -50,8 +52,11 @@ async def serve(settings: Settings) -> None:
         spares.close()
         working.cancel()
         await asyncio.wait([working])
-    else:  # one of them has failed
-        (working if working.done() else dispatching).result()
+        reaping.cancel()
+    else:
+        for part in (working, dispatching, reaping):
+            if part.done():
+                part.result()
 
 
 async def _dispatch(dispatcher: Dispatcher, spares: SparePool) -> None:

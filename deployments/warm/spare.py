@@ -30,6 +30,8 @@ from prefect.logging.handlers import APILogWorker
 from deployments.warm.lean_engine import known_to, slim
 from deployments.warm.order import Order
 from deployments.warm.rehearsal import rehearse
+from lib.store.engine import Database
+from lib.store.lives import life_of
 
 RUN_NICENESS = 10  # a webhook is answered first: runs take the processor time that is left
 
@@ -60,21 +62,22 @@ async def _order(connection: Connection) -> Order | None:
         return None
 
 
-async def _run(order: Order, connection: Connection, client: PrefectClient) -> None:
+async def _run(
+    order: Order, connection: Connection, client: PrefectClient, database: Database
+) -> None:
     """Run one flow run; every end but a good one is an exception or SystemExit."""
     before = dict(os.environ)
     os.environ.update(order.env)
     flow_run = FlowRun.model_validate_json(order.flow_run)
-    with (
-        handle_engine_signals(flow_run.id),
-        known_to(client, flow_run, is_running=order.is_running),
-    ):
-        flow = flow_from(order.entrypoint)
-        if flow.timeout_seconds:
-            connection.send(flow.timeout_seconds)
-        result = run_flow(flow, flow_run=flow_run)
-        if asyncio.iscoroutine(result):
-            await result
+    known = known_to(client, flow_run, is_running=order.is_running)
+    async with life_of(database, flow_run.id):
+        with handle_engine_signals(flow_run.id), known:
+            flow = flow_from(order.entrypoint)
+            if flow.timeout_seconds:
+                connection.send(flow.timeout_seconds)
+            result = run_flow(flow, flow_run=flow_run)
+            if asyncio.iscoroutine(result):
+                await result
     if os.environ != before:
         os.environ.clear()
         os.environ.update(before)
@@ -85,13 +88,14 @@ async def _serve(connection: Connection, runs: int) -> None:
         await context.client.hello()  # opens the connection and loads what a first request loads
         EventsWorker.instance()
         APILogWorker.instance()
+        database = Database(os.environ["DATABASE_URL"], pool_size=1)
         own = asyncio.all_tasks()
         for left in reversed(range(runs)):
             connection.send(None)
             order = await _order(connection)
             if order is None:
                 return
-            await _run(order, connection, context.client)
+            await _run(order, connection, context.client, database)
             if not left or asyncio.all_tasks() - own:
                 return
             gc.collect()

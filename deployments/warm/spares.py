@@ -139,8 +139,11 @@ class SparePool:
                 log.error("spare.failed kind=%s reason=%s", type(exc).__name__, exc)
                 await asyncio.sleep(1)
 
-    async def acquire(self) -> SpareProcess:
+    async def acquire(self, within_s: float | None = FREE_TIMEOUT_S) -> SpareProcess:
         """A process that is ready; it must be given a run, or released.
+
+        Args:
+            within_s: how long to wait; None: as long as it takes.
 
         Raises:
             Unavailable: none was free in time.
@@ -150,7 +153,7 @@ class SparePool:
                 self._waiting += 1
                 self._changed.notify_all()
                 try:
-                    if not await self._is_one_free(FREE_TIMEOUT_S):
+                    if not await self._is_one_free(within_s):
                         raise Unavailable("every process is busy")
                 finally:
                     self._waiting -= 1
@@ -158,7 +161,7 @@ class SparePool:
             self._busy.add(spare)
             return spare
 
-    async def _is_one_free(self, within_s: float) -> bool:
+    async def _is_one_free(self, within_s: float | None) -> bool:
         try:
             async with asyncio.timeout(within_s):
                 await self._changed.wait_for(lambda: self._idle)

@@ -129,35 +129,26 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         return deployment
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
-        """Take a scheduled run: Pending on the server, then to a spare.
+        """Take a scheduled run to its end.
 
         Should Prefect be away, the run is left as it is and the other runs go on.
         """
         try:
             if flow_run.deployment_id is None:
                 await self._propose_crashed_state(flow_run, "A warm pool runs deployments only.")
-                return
-            deployment, is_ours = await asyncio.gather(
-                self._deployment(flow_run.deployment_id), self._propose_pending_state(flow_run)
-            )
-            if deployment is None:
-                await self._mark_flow_run_as_cancelled(
-                    flow_run, {"message": "Its deployment no longer exists."}
-                )
-            elif is_ours:
-                await self._run_to_the_end(flow_run, deployment)
+            elif deployment := await self._deployment(flow_run.deployment_id):
+                variables = {**(deployment.job_variables or {}), **(flow_run.job_variables or {})}
+                configuration = WarmConfiguration(env=variables.get("env") or {})
+                configuration.command = deployment.entrypoint
+                await self._until_ended(flow_run, self.run(flow_run, configuration))
+            else:
+                gone = {"message": "Its deployment no longer exists."}
+                await self._mark_flow_run_as_cancelled(flow_run, gone)
         except (HTTPError, Unavailable) as exc:
             self._logger.warning("worker.away run_id=%s kind=%s", flow_run.id, type(exc).__name__)
         finally:
             self._release_limit_slot(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
-
-    async def _run_to_the_end(self, flow_run: FlowRun, deployment: DeploymentResponse) -> None:
-        """Run what this worker has made Pending."""
-        variables = {**(deployment.job_variables or {}), **(flow_run.job_variables or {})}
-        configuration = WarmConfiguration(env=variables.get("env") or {})
-        configuration.command = deployment.entrypoint
-        await self._until_ended(flow_run, self.run(flow_run, configuration))
 
     def run_at_once(self, order: Order, spare: SpareProcess) -> None:
         """Run what was created Running, in a process that was acquired for it."""
@@ -199,14 +190,24 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         configuration: WarmConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> BaseWorkerResult:
-        """Hand a run to a spare and wait until it is done.
+        """Hand a scheduled run to a spare, once one is free, and wait until it is done.
+
+        It is Pending on the server only then: no other worker takes it from that moment.
 
         Returns:
             0, or the status that its process ended with, negative for a signal.
         """
         env = {key: value for key, value in configuration.env.items() if value is not None}
         order = Order(flow_run.model_dump_json(), configuration.command or "", env)
-        spare = await self.spares.acquire()
+        spare = await self.spares.acquire(within_s=None)
+        is_ours = False
+        try:
+            is_ours = await self._propose_pending_state(flow_run)
+        finally:
+            if not is_ours:
+                await self.spares.release(spare, is_ready=True)
+        if not is_ours:
+            return BaseWorkerResult(status_code=0, identifier="")
         if task_status:
             task_status.started(spare.pid)
         return await self._serve(flow_run.id, order, spare)

@@ -154,9 +154,24 @@ class PrefectApi:
         runs = await self._ask("POST", "/flow_runs/filter", body)
         return {UUID(run["id"]): run["state_type"] for run in runs}
 
+    async def unfinished(self, pool: str) -> dict[UUID, str]:
+        """The runs of a work pool that are shown as taken and not as ended, with their state."""
+        alive = ["PENDING", "RUNNING", "CANCELLING"]
+        body = {
+            "work_pools": {"name": {"any_": [pool]}},
+            "flow_runs": {"state": {"type": {"any_": alive}}},
+            "limit": 200,
+        }
+        runs = await self._ask("POST", "/flow_runs/filter", body)
+        return {UUID(run["id"]): run["state_type"] for run in runs}
+
     async def crash(self, run_id: UUID, message: str) -> None:
         """Show a run whose process is gone as Crashed."""
-        state = {"type": "CRASHED", "name": "Crashed", "message": message}
+        await self.end(run_id, "CRASHED", message)
+
+    async def end(self, run_id: UUID, state_type: str, message: str) -> None:
+        """Show a run as ended, whatever it is shown as now."""
+        state = {"type": state_type, "name": state_type.capitalize(), "message": message}
         await self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
     async def block_values(self, block_type: str) -> dict[str, dict[str, Any]]:

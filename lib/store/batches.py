@@ -7,8 +7,7 @@ once and by no clock: its lock is free.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,8 +18,9 @@ from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
 from lib.store import channels
-from lib.store.engine import Database
-from lib.store.hold import Hold
+from lib.store.engine import Database, Session
+from lib.store.hold import HELD, Hold
+from lib.store.lives import LIFE
 from lib.store.settlements import Settlement
 from lib.store.tables import Batch, Delivery
 
@@ -51,16 +51,15 @@ _CLOSE = text(
 )
 
 _OPEN = text(
-    """
+    f"""
     select id, deployment, flow_run_id, started_at is not null as started,
-      exists (
-        select from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 1
-          and l.database = (select oid from pg_database where datname = current_database())
-          and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended(batches.id::text, 0)
-      ) as held
+      {HELD.format(key="batches.id::text")}
+        or {HELD.format(key=f"'{LIFE}' || batches.flow_run_id")} as held
     from batches where closed_at is null order by created_at
-    """
+    """  # noqa: S608 — of our own words
 )
+
+_IS_OPEN = "select closed_at is null from batches where id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class OpenBatch:
-    """A batch that is not settled; ``held`` says that a living run has it."""
+    """A batch that is not settled; ``held`` says that the process of its run lives."""
 
     id: UUID
     deployment: str
@@ -187,15 +186,15 @@ class Batches:
         async with self._database.transaction() as connection:
             return [OpenBatch(**row._mapping) for row in await connection.execute(_OPEN)]
 
-    @asynccontextmanager
-    async def hold(self, batch_id: UUID) -> AsyncIterator[None]:
-        """Show that a living process works on the batch, for as long as the block lasts.
-
-        Should the connection break (PostgreSQL restarted), it is opened again; should another
-        run have the batch by then, the block is cancelled.
+    def hold(self, batch_id: UUID) -> Hold:
+        """Shows that a living process works on the batch, for as long as the block lasts.
 
         Raises:
             Rejected: another living run has this batch.
         """
-        async with Hold(self._database, batch_id):
-            yield
+
+        async def is_open(connection: Session) -> bool:
+            row = await (await connection.execute(_IS_OPEN, (batch_id,))).fetchone()
+            return bool(row and row[0])
+
+        return Hold(self._database, str(batch_id), is_open)

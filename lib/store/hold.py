@@ -1,11 +1,11 @@
-"""A batch in the hands of a living process."""
+"""A thing in the hands of a living process: an advisory lock of PostgreSQL, free when it dies."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from uuid import UUID
 
 import psycopg
 
@@ -17,22 +17,49 @@ log = logging.getLogger(__name__)
 CHECK_EVERY_S = 2.0  # well below the grace that the dispatcher gives a lock that is gone
 
 _LOCK = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
-_OPEN = "select closed_at is null from batches where id = %s"
+HELD = """
+    exists (
+      select from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+        and l.database = (select oid from pg_database where datname = current_database())
+        and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended({key}, 0)
+    )
+"""
 
 
 class Hold:
-    """Holds a batch's advisory lock on a connection of its own, and notices when it is lost."""
+    """Holds a lock on a connection of its own for as long as the block lasts, which its loss ends.
 
-    def __init__(self, database: Database, batch_id: UUID) -> None:
+    Should the connection break (PostgreSQL restarted), it is opened again; should another process
+    have the lock by then, the block is cancelled.
+
+    Args:
+        database: where.
+        key: what is held.
+        is_ours: asked when the lock was taken again: is the thing still ours?
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        key: str,
+        is_ours: Callable[[Session], Awaitable[bool]] | None = None,
+    ) -> None:
         self._database = database
-        self._batch_id = batch_id
+        self._key = key
+        self._is_ours = is_ours
         self._connection: Session | None = None
         self._watch: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Hold:
+        """Take the lock.
+
+        Raises:
+            Rejected: another process has it.
+            Unavailable: PostgreSQL is away.
+        """
         if not await self._acquire():
             await self._close()
-            raise Rejected(f"batch {self._batch_id} is in the hands of another run")
+            raise Rejected(f"{self._key} is in the hands of another process")
         owner = asyncio.current_task()
         assert owner is not None
         self._watch = asyncio.create_task(self._keep(owner))
@@ -66,7 +93,7 @@ class Hold:
     async def _acquire(self) -> bool:
         connection = await self._database.take()
         try:
-            cursor = await connection.execute(_LOCK, (str(self._batch_id),))
+            cursor = await connection.execute(_LOCK, (self._key,))
             row = await cursor.fetchone()
         except psycopg.Error as exc:
             await connection.close()
@@ -74,25 +101,25 @@ class Hold:
         self._connection = connection
         return bool(row and row[0])
 
-    async def _is_open(self) -> bool:
+    async def _take_again(self) -> bool:
+        if not await self._acquire():
+            return False
         assert self._connection is not None
-        cursor = await self._connection.execute(_OPEN, (self._batch_id,))
-        row = await cursor.fetchone()
-        return bool(row and row[0])
+        return self._is_ours is None or await self._is_ours(self._connection)
 
     async def _keep(self, owner: asyncio.Task[object]) -> None:
-        """Check the lock's connection; open it again, or end the run that lost its batch."""
+        """Check the lock's connection; open it again, or end the block that lost its lock."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             try:
                 assert self._connection is not None
                 if self._connection.closed or self._connection.broken:
-                    if not (await self._acquire() and await self._is_open()):
-                        log.error("batch.lost batch_id=%s", self._batch_id)
-                        owner.cancel("the batch was given to another run")
+                    if not await self._take_again():
+                        log.error("hold.lost key=%s", self._key)
+                        owner.cancel(f"{self._key} was given to another process")
                         return
-                    log.warning("batch.held_again batch_id=%s", self._batch_id)
+                    log.warning("hold.taken_again key=%s", self._key)
                 else:
                     await self._connection.execute("select 1")
             except (psycopg.Error, Unavailable):
-                log.warning("batch.hold_away batch_id=%s", self._batch_id)
+                log.warning("hold.away key=%s", self._key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -105,3 +106,43 @@ async def test_a_run_whose_process_dies_is_crashed(stack: LiveStack) -> None:
     assert "-9" in run["state"]["message"]
     await crowd.arrived()
     await crowd.check_each_is_one_lead()
+
+
+async def test_a_run_that_has_no_process_is_not_running_for_ever(
+    stack: LiveStack, deployment: str
+) -> None:
+    """As after the death of a worker whose run had settled its messages and not said so."""
+    ended = {}
+    for shown in ("RUNNING", "PENDING", "CANCELLING"):
+        body = {"state": {"type": shown}}
+        run = await stack.prefect(f"/deployments/{deployment}/create_flow_run", body)
+        ended[shown] = run["id"]
+    states = {name: await stack.run_ended(run_id) for name, run_id in ended.items()}
+    assert {name: run["state_type"] for name, run in states.items()} == {
+        "RUNNING": "CRASHED",
+        "PENDING": "CRASHED",
+        "CANCELLING": "CANCELLED",
+    }
+    assert states["RUNNING"]["state"]["message"] == "The process of this run is gone."
+
+
+async def test_a_repeated_run_takes_what_its_batch_has_not_done(stack: LiveStack) -> None:
+    crowd = Crowd(stack)
+    await stack.control("bitrix/failures", {"kind": "html_502", "times": None})
+    (key,) = await crowd.write(1)
+
+    async def is_now(state: str) -> dict[str, Any] | None:
+        (row,) = await stack.deliveries([key])
+        return row if row["state"] == state else None
+
+    row = await eventually(partial(is_now, "failed"))
+    await stack.be_honest()
+    await stack.rows("update deliveries set state = 'dead' where key = %s", key)
+    await stack.run_ended(row["flow_run_id"])
+    again = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
+    await stack.prefect(f"/flow_runs/{row['flow_run_id']}/set_state", again)
+    done = await eventually(partial(is_now, "done"))
+    await crowd.check_each_is_one_lead()
+    assert done["flow_run_id"] == row["flow_run_id"]
+    run = await stack.run_ended(row["flow_run_id"])
+    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 2)

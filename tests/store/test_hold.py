@@ -150,7 +150,9 @@ async def test_a_broken_connection_is_opened_again(
             await until_true(is_held_anew)
         assert await is_held(db, batch_id)
         await settled(db, batch_id)
-    assert [r.levelno for r in caplog.records if "held_again" in r.message] == [logging.WARNING] * 2
+    assert [r.levelno for r in caplog.records if "taken_again" in r.message] == [
+        logging.WARNING
+    ] * 2
 
 
 async def test_who_lost_the_batch_is_cancelled(
@@ -172,7 +174,7 @@ async def test_who_lost_the_batch_is_cancelled(
         with pytest.raises(asyncio.CancelledError):
             await working
     assert not went_on
-    assert f"batch.lost batch_id={batch_id}" in caplog.text
+    assert f"hold.lost key={batch_id}" in caplog.text
     assert await rows(db, HOLDERS) == []
 
 
@@ -199,7 +201,7 @@ async def test_a_hold_outlasts_a_database_that_is_away(
     maintenance = Database(f"{database.rsplit('/', 1)[0]}/postgres")
 
     async def is_away() -> bool:
-        return "batch.hold_away" in caplog.text
+        return "hold.away" in caplog.text
 
     try:
         async with Batches(db).hold(batch_id):
