@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr
 
-from lib.clients.telegram import Telegram
+if TYPE_CHECKING:
+    from lib.clients.telegram import Telegram
 
 
 class TelegramBot(Block):
@@ -26,6 +28,8 @@ class TelegramBot(Block):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Telegram]:
         """A connection, closed at the end."""
+        from lib.clients.telegram import Telegram  # 20 MB and 0.4 s, and most runs tell nobody
+
         async with Telegram(self.token.get_secret_value(), self.api_base) as telegram:
             yield telegram
 

@@ -17,7 +17,7 @@ from lib.store.lives import living
 
 log = logging.getLogger("potok.reaper")
 
-EVERY_S = 10.0
+EVERY_S = 5.0
 GRACE_S = 15.0  # a process takes its lock again within seconds when PostgreSQL was restarted
 
 
@@ -57,8 +57,9 @@ class Reaper:
         gone = {run_id: state for run_id, state in shown.items() if run_id not in alive}
         self._gone_since = {run_id: self._gone_since.get(run_id, now) for run_id in gone}
         for run_id, state in gone.items():
-            if now - self._gone_since[run_id] < GRACE_S:
+            is_cancelled = state == "CANCELLING"  # wanted, so it has waited long enough
+            if not is_cancelled and now - self._gone_since[run_id] < GRACE_S:
                 continue
-            ended = "CANCELLED" if state == "CANCELLING" else "CRASHED"
+            ended = "CANCELLED" if is_cancelled else "CRASHED"
             await self._prefect.end(run_id, ended, "The process of this run is gone.")
             log.warning("run.reaped run_id=%s was=%s", run_id, state)

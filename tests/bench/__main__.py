@@ -48,9 +48,10 @@ class Session:
         async with AsyncExitStack() as up:
             for measure in measures:
                 try:
-                    for number in range(1, runs + 1):
+                    runs_of_it = 1 if measure.is_taken_once else runs
+                    for number in range(1, runs_of_it + 1):
                         house = await self._house_for(measure, up)
-                        _show(f"\n{measure.name}, run {number} of {runs}")
+                        _show(f"\n{measure.name}, run {number} of {runs_of_it}")
                         await self._one(measure, house)
                 except Exception as exc:  # noqa: BLE001 — told at the end, and by the exit code
                     traceback.print_exc()
@@ -86,7 +87,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; or all")
     parser.add_argument("--runs", type=int, default=5, help="of each measure")
     parser.add_argument("--quick", action="store_true", help="less of everything")
-    parser.add_argument("--long", action="store_true", help="memory after 100,000 messages")
     parser.add_argument("--cpu", action="store_true", help="CPU time of each process")
     parser.add_argument("--home", type=Path, help="a POTOK_HOME to keep and use again")
     parser.add_argument("--out", type=Path, help="where to write; all measures: RESULTS.md")
@@ -108,7 +108,7 @@ def main() -> int:
         _show(f"{name}: {value}")
     if is_busy():
         _show("this machine has other work: its figures say little")
-    options = Options(given.quick, given.long, lambda line: _show(f"  {line}"))
+    options = Options(given.quick, lambda line: _show(f"  {line}"))
     session = Session(home, options, shows_cpu=given.cpu)
     wanted = [measure for measure in MEASURES if not given.names or measure.name in given.names]
     try:

@@ -1,6 +1,8 @@
-"""A flow that does nothing: what it takes is what its worker takes."""
+"""Flows that do nothing: what they take is what their worker takes."""
 
 from __future__ import annotations
+
+import asyncio
 
 from prefect import flow
 
@@ -9,3 +11,9 @@ from prefect import flow
 async def trivial() -> int:
     """Give one."""
     return 1
+
+
+@flow(name="bench-asleep")
+async def asleep() -> None:
+    """Sleep until somebody cancels it."""
+    await asyncio.sleep(3600)

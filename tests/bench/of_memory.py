@@ -11,9 +11,8 @@ from tests.bench.measures import Options
 from tests.bench.usage import Memory, memory_lines, memory_of, ours_mb
 
 A_BURST = 1000
-MESSAGES = 5_000
+MESSAGES = 100_000
 QUICK = 2_000
-LONG = 100_000
 REST_S = 10.0  # what was loaded for the start is let go
 WITHIN_S = 180.0
 ROLES = ("gateway", "worker", "template", "spare", "prefect", "postgres", "sandbox")
@@ -22,7 +21,7 @@ ROLES = ("gateway", "worker", "template", "spare", "prefect", "postgres", "sandb
 async def measure(house: House, options: Options) -> Sample:
     """A stack that has just started, then load, with a rest before each look."""
     at_rest = await _rested(house)
-    count = LONG if options.is_long else QUICK if options.is_quick else MESSAGES
+    count = QUICK if options.is_quick else MESSAGES
     after_first: dict[str, Memory] = {}
     for done in range(A_BURST, count + 1, A_BURST):
         burst = await send_burst(house, A_BURST, WITHIN_S)

@@ -37,13 +37,13 @@ async def measure(house: House, options: Options) -> Sample:
     """Medians of a few runs each, after one that does not count; never both workers at once."""
     await house.until_quiet()
     runs = QUICK_RUNS if options.is_quick else RUNS
-    warm = await _deployed(house, POOL)
+    warm = await deployed(house, "trivial")
     await _run_s(house, warm, wakes=True)
     warm_s = [await _run_s(house, warm, wakes=True) for _ in range(runs)]
     unwoken_s = [await _run_s(house, warm, wakes=False) for _ in range(runs)]
     options.say(f"warm: {statistics.median(warm_s):.2f} s")
     await house.api("POST", "/work_pools/", {"name": STOCK_POOL, "type": "process"}, (409,))
-    stock = await _deployed(house, STOCK_POOL)
+    stock = await deployed(house, "trivial", STOCK_POOL)
     async with _stock_worker(house):
         await _run_s(house, stock, wakes=False)
         stock_s = [await _run_s(house, stock, wakes=False) for _ in range(runs)]
@@ -60,13 +60,13 @@ async def measure(house: House, options: Options) -> Sample:
     )  # fmt: skip
 
 
-async def _deployed(house: House, pool: str) -> UUID:
-    """The trivial flow's deployment to a pool."""
-    flow = await house.api("POST", "/flows/", {"name": "bench-trivial"})
+async def deployed(house: House, name: str, pool: str = POOL) -> UUID:
+    """The deployment of a flow of `flows_trivial` to a pool."""
+    flow = await house.api("POST", "/flows/", {"name": f"bench-{name}"})
     wanted = {
         "name": pool,
         "flow_id": flow["id"],
-        "entrypoint": "tests.bench.flows_trivial.trivial",
+        "entrypoint": f"tests.bench.flows_trivial.{name}",
         "work_pool_name": pool,
     }
     return UUID((await house.api("POST", "/deployments/", wanted))["id"])
