@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,16 @@ from tests.stack_fixture import LiveStack, eventually
 @pytest.fixture(scope="module")
 async def deployment(stack: LiveStack) -> str:
     """A deployment of `look_around` on the pool ``live``."""
-    flow = await stack.prefect("/flows/", {"name": "look-around"})
+    return await deployed(stack, "look_around")
+
+
+async def deployed(stack: LiveStack, name: str) -> str:
+    """A deployment of a flow of `warm_flows` on the pool ``live``."""
+    flow = await stack.prefect("/flows/", {"name": name.replace("_", "-")})
     body = {
         "name": "test",
         "flow_id": flow["id"],
-        "entrypoint": "tests.deployments.warm_flows.look_around",
+        "entrypoint": f"tests.deployments.warm_flows.{name}",
         "work_pool_name": "live",
         "enforce_parameter_schema": False,
     }
@@ -146,3 +152,46 @@ async def test_a_repeated_run_takes_what_its_batch_has_not_done(stack: LiveStack
     assert done["flow_run_id"] == row["flow_run_id"]
     run = await stack.run_ended(row["flow_run_id"])
     assert (run["state_type"], run["run_count"]) == ("COMPLETED", 2)
+
+
+async def test_a_run_that_hangs_past_its_timeout_is_killed(stack: LiveStack) -> None:
+    stuck = await deployed(stack, "stuck")
+    run = await stack.prefect(f"/deployments/{stuck}/create_flow_run", {})
+    await stack.rows("notify potok_runs")
+    ended = await stack.run_ended(run["id"])
+    assert ended["state_type"] == "CRASHED"
+    assert "-9" in ended["state"]["message"]
+
+
+async def test_a_worker_told_to_stop_lets_its_runs_finish(stack: LiveStack) -> None:
+    crowd = Crowd(stack)
+    await stack.control("llm/failures", {"kind": "slow", "delay_s": 2.0, "times": 3})
+    async with stack.claims_held():
+        keys = await crowd.write(3)
+    row = await eventually(partial(first_started, stack, keys))
+    stack.send("worker", signal.SIGTERM)
+    assert (await stack.run_ended(row["flow_run_id"]))["state_type"] == "COMPLETED"
+    await crowd.arrived()
+    await crowd.check_each_is_one_lead()
+    assert {each["attempts"] for each in await stack.deliveries(keys)} == {0}
+    await stack.be_well()
+
+
+async def test_a_worker_told_to_stop_gives_back_what_does_not_finish(stack: LiveStack) -> None:
+    crowd = Crowd(stack)
+    (hung,) = await crowd.hang(people=1)
+    (row,) = await stack.deliveries([hung])
+    stack.send("worker", signal.SIGTERM)
+    assert (await stack.run_ended(row["flow_run_id"]))["state_type"] == "CRASHED"
+    await crowd.arrived()
+    await crowd.check_each_is_one_lead()
+    await stack.be_well()
+
+
+async def first_started(stack: LiveStack, keys: list[str]) -> dict[str, Any] | None:
+    """The first of these deliveries, once a run has taken its batch."""
+    (row, *_) = await stack.rows(
+        "select b.* from deliveries d join batches b on b.id = d.batch_id where d.key = any(%s)",
+        keys,
+    ) or [None]
+    return row if row and row["started_at"] else None

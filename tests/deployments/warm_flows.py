@@ -1,8 +1,9 @@
-"""A flow that tells what its process is and knows: for tests of the warm worker."""
+"""Flows for tests of the warm worker: one tells what its process is and knows, one hangs."""
 
 from __future__ import annotations
 
 import os
+import threading
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_table_artifact
@@ -19,3 +20,9 @@ async def look_around(fail: bool = False) -> None:
     get_run_logger().info("looked around")
     if fail:
         raise ValueError("as told")
+
+
+@flow(timeout_seconds=1)
+async def stuck() -> None:
+    """Block the event loop, so that no timeout of its own can end it."""
+    threading.Event().wait(600)
