@@ -23,11 +23,11 @@ from uuid import UUID
 import psycopg
 
 from lib.errors import PotokError, Rejected, Unavailable
-from lib.store import channels
 from lib.store.batches import Batches, OpenBatch
 from lib.store.claims import Claim, Claims
 from lib.store.dispatchers import NAME, heartbeat
 from lib.store.engine import Database
+from lib.store.inbox import CHANNEL
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Dispatcher:
         while True:
             try:
                 async with await self._database.session(NAME) as connection:
-                    await connection.execute(f"listen {channels.INBOX}")
+                    await connection.execute(f"listen {CHANNEL}")
                     self.wake()  # for what was told while nobody listened
                     while True:
                         if self.is_alive():

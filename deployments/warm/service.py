@@ -33,7 +33,7 @@ async def serve(settings: Settings) -> None:
     database = Database(settings.database_url, pool_size=2)
     await prefect.wait_for_pool(POOL)
     worker = WarmWorker(work_pool_name=POOL, prefetch_seconds=1)
-    worker.spares, worker.wake_dsn = spares, settings.database_url
+    worker.spares = spares
     dispatcher = Dispatcher(
         database,
         WarmRuns(prefect, worker, POOL),

@@ -4,7 +4,7 @@ The stock process worker needs about 9 s before a flow's first line: it starts a
 imports Prefect and asks its API a dozen things. Here the interpreter is started ahead, and of the
 API's requests only those are left that decide something. Runs come in by two ways: those of the
 inbox are created Running by the dispatcher, which lives in this process (`deployments.warm.runs`);
-all others are Scheduled, found by polling, at once when somebody says so by PostgreSQL.
+all others are Scheduled, found by polling, at once when Prefect's event stream says so.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import anyio.abc
-import psycopg
 from httpx import HTTPError
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -35,14 +35,14 @@ from prefect.workers.base import (
     BaseWorkerResult,
 )
 
+from deployments.warm.events import CANCELLING, SCHEDULED, wake_on_events
 from deployments.warm.order import Order
 from deployments.warm.spares import SparePool, SpareProcess
 from lib.errors import Unavailable
-from lib.store import channels
-from lib.store.engine import Database
 
 DEPLOYMENT_TTL_S = 10.0
 CANCEL_POLL_S = 2.0
+LOOKS_AFTER_S = (0.0, 0.05, 0.3)  # Prefect tells of a run just before it commits it
 CANCEL_GRACE_S = 3.0
 
 
@@ -66,7 +66,6 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
     _display_name = "Warm"
 
     spares: SparePool
-    wake_dsn: str | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,13 +76,17 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         self._is_draining = False
 
     async def setup(self) -> None:
-        """Connect, make the first spares, and listen for new runs."""
+        """Connect, make the first spares, and listen for new runs and for cancelled ones."""
         await super().setup()
         assert self._runs_task_group is not None
         self._runs_task_group.start_soon(self.spares.keep_full)
-        self._runs_task_group.start_soon(self._watch_for_cancelling)
-        if self.wake_dsn:
-            self._runs_task_group.start_soon(self._listen, Database(self.wake_dsn, pool_size=1))
+        scheduled, cancelling = asyncio.Event(), asyncio.Event()
+        wakes = dict.fromkeys(SCHEDULED, scheduled.set) | dict.fromkeys(CANCELLING, cancelling.set)
+        self._runs_task_group.start_soon(wake_on_events, wakes)
+        self._runs_task_group.start_soon(self._watch, scheduled, None, self._look_for_scheduled)
+        self._runs_task_group.start_soon(
+            self._watch, cancelling, CANCEL_POLL_S, self._look_for_cancelling
+        )
 
     async def drain(self, grace_s: float) -> None:
         """Take no more runs, let the running ones finish, end those that do not in time."""
@@ -105,17 +108,31 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         """Poll once."""
         return [] if self._is_draining else await super().get_and_submit_flow_runs()
 
-    async def _listen(self, database: Database) -> None:
-        """Poll the moment somebody says that a run was scheduled."""
+    async def _watch(
+        self, told: asyncio.Event, poll_s: float | None, look: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Look the moment Prefect tells of something, and every so often besides.
+
+        Args:
+            told: set when there is something to see, and maybe a moment before.
+            poll_s: the pause between two looks when nothing is told; None: somebody else polls.
+            look: true when it saw something.
+        """
         while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), poll_s)
+            pauses_s = LOOKS_AFTER_S if told.is_set() else LOOKS_AFTER_S[:1]
+            told.clear()
             try:
-                async with await database.session() as connection:
-                    await connection.execute(f"listen {channels.RUNS}")
-                    async for _ in connection.notifies():
-                        await self.get_and_submit_flow_runs()
-            except (psycopg.Error, Unavailable, HTTPError) as exc:
-                self._logger.warning("worker.listen_away kind=%s", type(exc).__name__)
-                await asyncio.sleep(1)
+                for pause_s in pauses_s:
+                    await asyncio.sleep(pause_s)
+                    if await look():
+                        break
+            except HTTPError as exc:
+                self._logger.warning("worker.look_away kind=%s", type(exc).__name__)
+
+    async def _look_for_scheduled(self) -> bool:
+        return bool(await self.get_and_submit_flow_runs())
 
     async def _deployment(self, deployment_id: UUID) -> DeploymentResponse | None:
         """A deployment, not older than ``DEPLOYMENT_TTL_S``; None when it was deleted."""
@@ -220,16 +237,13 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         return BaseWorkerResult(status_code=status, identifier=str(spare.pid))
 
     async def _setup_cancellation_observer(self) -> None:
-        """Nothing: ``_watch_for_cancelling`` does it."""
+        """Nothing: ``_look_for_cancelling`` does it."""
 
-    async def _watch_for_cancelling(self) -> None:
+    async def _look_for_cancelling(self) -> bool:
         """Ask, while runs are in our hands, which of them a person wants to end."""
-        while True:
-            await asyncio.sleep(CANCEL_POLL_S)
-            try:
-                await asyncio.gather(*map(self._cancel_run, await self._wanted_to_end()))
-            except HTTPError as exc:
-                self._logger.warning("worker.cancel_away kind=%s", type(exc).__name__)
+        wanted = await self._wanted_to_end()
+        await asyncio.gather(*map(self._cancel_run, wanted))
+        return bool(wanted)
 
     async def _wanted_to_end(self) -> list[UUID]:
         ours = list(self._submitting_flow_run_ids - self._cancelled)

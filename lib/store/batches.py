@@ -17,9 +17,9 @@ import orjson
 from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
-from lib.store import channels
 from lib.store.engine import Database, Session
 from lib.store.hold import HELD, Hold
+from lib.store.inbox import CHANNEL
 from lib.store.lives import LIFE
 from lib.store.settlements import Settlement
 from lib.store.tables import Batch, Delivery
@@ -161,7 +161,7 @@ class Batches:
                     "changes": orjson.dumps(changes).decode(),
                     "batch": batch_id,
                     "ended": ended,
-                    "channel": channels.INBOX,
+                    "channel": CHANNEL,
                 },
             )
         return [change["id"] for change in changes if change["state"] == "dead"]

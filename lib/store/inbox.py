@@ -14,10 +14,10 @@ from sqlalchemy import Row, func, select, text, update
 from sqlmodel import col
 
 from lib.errors import Unavailable
-from lib.store import channels
 from lib.store.engine import Database
 from lib.store.tables import Batch, Delivery
 
+CHANNEL = "potok_inbox"  # a delivery was committed, or a batch closed: the dispatchers look
 STATES = ("received", "claimed", "failed", "done", "dead")
 
 AT_ONCE = 100  # deliveries of one commit
@@ -147,7 +147,7 @@ class Inbox:
         """Commit deliveries; the keys of those that were not here before."""
         given = orjson.dumps([asdict(delivery) for delivery in deliveries]).decode()
         async with self._database.autocommit() as connection:
-            rows = await connection.execute(_ACCEPT, (given, channels.INBOX))
+            rows = await connection.execute(_ACCEPT, (given, CHANNEL))
             return {key for key, _ in await rows.fetchall()}
 
     async def counts(self) -> dict[str, int]:

@@ -91,8 +91,6 @@ ROWS = (
     Row("worker.warm_s", "trivial flow, warm worker, create run → Completed", "s",
         anchor="worker.stock_s"),
     Row("worker.stock_s", "trivial flow, stock process worker (poll 0.3 s)", "s"),
-    Row("worker.unwoken_s", "trivial flow, warm worker, run made by hand: found by polling", "s",
-        anchor="worker.stock_s"),
     Row("cancel.ended_s", "cancelled in the UI, the slowest: until its process has ended", "s", 5),
     Row("cancel.shown_s", "cancelled in the UI: until it is shown as Cancelled", "s"),
     Row("inbox.ratio", "claim and settle of 50, beside settled rows against an empty inbox",

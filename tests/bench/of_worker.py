@@ -15,7 +15,6 @@ from deployments.settings import ROOT
 from deployments.stack.processes import Supervisor
 from deployments.stack.program import Program
 from deployments.warm import POOL
-from lib.store import channels
 from tests.bench.figures import Sample
 from tests.bench.house import House
 from tests.bench.measures import Options
@@ -38,25 +37,23 @@ async def measure(house: House, options: Options) -> Sample:
     await house.until_quiet()
     runs = QUICK_RUNS if options.is_quick else RUNS
     warm = await deployed(house, "trivial")
-    await _run_s(house, warm, wakes=True)
-    warm_s = [await _run_s(house, warm, wakes=True) for _ in range(runs)]
-    unwoken_s = [await _run_s(house, warm, wakes=False) for _ in range(runs)]
+    await _run_s(house, warm)
+    warm_s = [await _run_s(house, warm) for _ in range(runs)]
     options.say(f"warm: {statistics.median(warm_s):.2f} s")
     await house.api("POST", "/work_pools/", {"name": STOCK_POOL, "type": "process"}, (409,))
     stock = await deployed(house, "trivial", STOCK_POOL)
     async with _stock_worker(house):
-        await _run_s(house, stock, wakes=False)
-        stock_s = [await _run_s(house, stock, wakes=False) for _ in range(runs)]
+        await _run_s(house, stock)
+        stock_s = [await _run_s(house, stock) for _ in range(runs)]
     warm_median, stock_median = statistics.median(warm_s), statistics.median(stock_s)
     return Sample(
         {
             "worker.ratio": stock_median / warm_median,
             "worker.warm_s": warm_median,
             "worker.stock_s": stock_median,
-            "worker.unwoken_s": statistics.median(unwoken_s),
         },
         [f"{name}: " + " ".join(f"{s:.2f}" for s in seconds) + " s"
-         for name, seconds in (("warm", warm_s), ("unwoken", unwoken_s), ("stock", stock_s))],
+         for name, seconds in (("warm", warm_s), ("stock", stock_s))],
     )  # fmt: skip
 
 
@@ -72,18 +69,10 @@ async def deployed(house: House, name: str, pool: str = POOL) -> UUID:
     return UUID((await house.api("POST", "/deployments/", wanted))["id"])
 
 
-async def _run_s(house: House, deployment: UUID, *, wakes: bool) -> float:
-    """Seconds from the request that creates a run to its state Completed.
-
-    Args:
-        house: the stack.
-        deployment: of the trivial flow.
-        wakes: tell the worker, as whoever schedules a run may.
-    """
+async def _run_s(house: House, deployment: UUID) -> float:
+    """Seconds from the request that creates a run to its state Completed."""
     began = time.time()
     run = await house.api("POST", f"/deployments/{deployment}/create_flow_run", {})
-    if wakes:
-        await house.potok.execute(f"notify {channels.RUNS}")
     async with asyncio.timeout(WITHIN_S):
         while (row := await (await house.prefect.execute(_ENDED, (run["id"],))).fetchone()) is None:
             await asyncio.sleep(LOOK_EVERY_S)

@@ -38,7 +38,6 @@ async def run_of(
     """A run that has ended, and what it saw."""
     body = {"parameters": parameters, "job_variables": {"env": env or {}}}
     run = await stack.prefect(f"/deployments/{deployment}/create_flow_run", body)
-    await stack.rows("notify potok_runs")
     ended = await stack.run_ended(run["id"])
     ((seen,),) = await stack.artifacts(run["id"])
     assert seen["run"] == run["id"]
@@ -157,7 +156,6 @@ async def test_a_repeated_run_takes_what_its_batch_has_not_done(stack: LiveStack
 async def test_a_run_that_hangs_past_its_timeout_is_killed(stack: LiveStack) -> None:
     stuck = await deployed(stack, "stuck")
     run = await stack.prefect(f"/deployments/{stuck}/create_flow_run", {})
-    await stack.rows("notify potok_runs")
     ended = await stack.run_ended(run["id"])
     assert ended["state_type"] == "CRASHED"
     assert "-9" in ended["state"]["message"]

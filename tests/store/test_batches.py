@@ -4,10 +4,10 @@ import asyncio
 from datetime import UTC, datetime
 
 from lib.domain.batches import MAX_ATTEMPTS
-from lib.store import channels
 from lib.store.batches import Batches
 from lib.store.claims import Claims
 from lib.store.engine import Database
+from lib.store.inbox import CHANNEL
 from lib.store.settlements import Settlement
 
 from .making import (
@@ -158,11 +158,11 @@ async def test_a_dead_run_counts_as_an_attempt_of_each(db: Database) -> None:
 
 async def test_what_is_accepted_and_what_is_settled_calls_who_listens(db: Database) -> None:
     async with await db.session() as listener:
-        await listener.execute(f"listen {channels.INBOX}")
+        await listener.execute(f"listen {CHANNEL}")
         await accepted(db, arriving())
         await settled(db, await claimed(db))
         heard = [n.channel async for n in listener.notifies(timeout=10, stop_after=2)]
-    assert heard == [channels.INBOX] * 2
+    assert heard == [CHANNEL] * 2
 
 
 async def test_a_batch_that_no_run_ever_had_goes_back_uncounted(db: Database) -> None:
