@@ -19,11 +19,11 @@ async def deployment(stack: LiveStack) -> str:
     return await deployed(stack, "look_around")
 
 
-async def deployed(stack: LiveStack, name: str) -> str:
+async def deployed(stack: LiveStack, name: str, **more: Any) -> str:
     """A deployment of a flow of `warm_flows` on the pool ``live``."""
     flow = await stack.prefect("/flows/", {"name": name.replace("_", "-")})
-    body = {
-        "name": "test",
+    body = more | {
+        "name": "scheduled" if more else "test",
         "flow_id": flow["id"],
         "entrypoint": f"tests.deployments.warm_flows.{name}",
         "work_pool_name": "live",
@@ -151,6 +151,22 @@ async def test_a_repeated_run_takes_what_its_batch_has_not_done(stack: LiveStack
     assert done["flow_run_id"] == row["flow_run_id"]
     run = await stack.run_ended(row["flow_run_id"])
     assert (run["state_type"], run["run_count"]) == ("COMPLETED", 2)
+
+
+async def test_a_schedule_makes_runs_that_are_run(stack: LiveStack) -> None:
+    often = [{"schedule": {"interval": 5}, "active": True}]
+    scheduled = await deployed(stack, "look_around", schedules=often)
+
+    async def completed() -> bool:
+        wanted = {
+            "deployments": {"id": {"any_": [scheduled]}},
+            "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+        }
+        runs = await stack.prefect("/flow_runs/filter", wanted)
+        return bool(runs) and all(run["auto_scheduled"] for run in runs)
+
+    await eventually(completed)
+    await stack.prefect(f"/deployments/{scheduled}", method="DELETE")
 
 
 async def test_a_run_that_hangs_past_its_timeout_is_killed(stack: LiveStack) -> None:
