@@ -202,6 +202,12 @@ class LiveStack:
         """Send a program a signal; should it die, the supervisor starts it again."""
         os.kill(self.pid(name), number)
 
+    def of_worker(self) -> list[psutil.Process]:
+        """The worker's processes: the template of the spares, and the spares."""
+        worker = self.pid("worker")
+        others = (pid for pid in psutil.pids() if pid != worker and _session(pid) == worker)
+        return [psutil.Process(pid) for pid in others if psutil.pid_exists(pid)]
+
     async def process_of(self, batch_id: UUID) -> psutil.Process:
         """The process of the run that has a batch: the one at the other end of its lock."""
 
@@ -212,7 +218,7 @@ class LiveStack:
                 "= hashtextextended(%s, 0)",
                 str(batch_id),
             )
-            for process in psutil.Process(self.pid("worker")).children(recursive=True):
+            for process in self.of_worker():
                 ports = {link.laddr.port for link in process.net_connections("tcp")}
                 if found and found[0]["port"] in ports:
                     return process
@@ -225,6 +231,13 @@ class LiveStack:
         answer = await self.http.request(verb, url, json=body)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def settings_at(home: Path) -> Settings:

@@ -15,6 +15,7 @@ import importlib
 import logging
 import os
 import sys
+from math import inf
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
@@ -73,8 +74,7 @@ async def _run(
     async with life_of(database, flow_run.id):
         with handle_engine_signals(flow_run.id), known:
             flow = flow_from(order.entrypoint)
-            if flow.timeout_seconds:
-                connection.send(flow.timeout_seconds)
+            connection.send(flow.timeout_seconds or inf)
             result = run_flow(flow, flow_run=flow_run)
             if asyncio.iscoroutine(result):
                 await result

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from dataclasses import dataclass
+from math import inf
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -20,11 +21,17 @@ log = logging.getLogger(__name__)
 READY_TIMEOUT_S = 60.0  # the first spare waits for the template's imports
 PATIENCE_S = 0.5  # a run whose messages are settled frees its process soon; a new one costs more
 FREE_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 30.0  # from an order until its flow's timeout is told: imports, the database
 HANG_GRACE_S = 15.0  # beyond the flow's own timeout, which needs an event loop that turns
+STATUS_WITHIN_S = 1.0
+UNKNOWN_STATUS = 255
 
 
 class SpareProcess:
     """A process that runs one flow run at a time.
+
+    It is watched by a descriptor of its own. `multiprocessing` would see it end by the template,
+    and take the template's end for that of all.
 
     Attributes:
         pid: its process id.
@@ -34,6 +41,7 @@ class SpareProcess:
     def __init__(self, process: ForkServerProcess, connection: Connection) -> None:
         assert process.pid is not None
         self.pid = process.pid
+        self._watched = os.pidfd_open(self.pid)
         self._process = process
         self._connection = connection
         self._news = asyncio.Event()
@@ -41,7 +49,7 @@ class SpareProcess:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int] = self._loop.create_future()
         self._loop.add_reader(connection.fileno(), self._hear)
-        self._loop.add_reader(process.sentinel, self._end)
+        self._loop.add_reader(self._watched, self._end)
 
     async def ready(self) -> bool:
         """Wait until it can take an order; False when it has ended instead."""
@@ -56,11 +64,12 @@ class SpareProcess:
         """
         self._news.clear()
         self._connection.send(order)
+        self._expect_news_in(START_TIMEOUT_S)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless the process has ended."""
         if not self.ended.done():
-            os.kill(self.pid, number)
+            signal.pidfd_send_signal(self._watched, number)
 
     def close(self) -> None:
         """Cut its life line: it ends when it is idle."""
@@ -74,24 +83,27 @@ class SpareProcess:
         except (EOFError, ConnectionResetError):
             self._loop.remove_reader(self._connection.fileno())
             return
-        if timeout_s is not None:
-            self._hangs = self._loop.call_later(timeout_s + HANG_GRACE_S, self._kill)
-            return
+        self._expect_news_in(inf if timeout_s is None else timeout_s + HANG_GRACE_S)
+        if timeout_s is None:
+            self._news.set()
+
+    def _expect_news_in(self, within_s: float) -> None:
+        """Kill the process unless it is heard of again within so many seconds."""
         if self._hangs:
             self._hangs.cancel()
-        self._news.set()
+        self._hangs = None if within_s == inf else self._loop.call_later(within_s, self._kill)
 
     def _kill(self) -> None:
         log.error("spare.hangs pid=%s", self.pid)
         self.signal(signal.SIGKILL)
 
     def _end(self) -> None:
-        self._loop.remove_reader(self._process.sentinel)
-        self._process.join()
-        if self._hangs:
-            self._hangs.cancel()
-        if not self.ended.done():
-            self.ended.set_result(self._process.exitcode or 0)
+        self._loop.remove_reader(self._watched)
+        os.close(self._watched)
+        self._expect_news_in(inf)
+        self._process.join(STATUS_WITHIN_S)  # which the template passes on
+        status = self._process.exitcode
+        self.ended.set_result(UNKNOWN_STATUS if status is None else status)
         self._news.set()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.deployments.test_spares import first_started
 from tests.deployments.warm_flows import MARKER
 from tests.faults.crowd import Crowd
 from tests.stack_fixture import LiveStack, eventually
@@ -200,12 +201,3 @@ async def test_a_worker_told_to_stop_gives_back_what_does_not_finish(stack: Live
     await crowd.arrived()
     await crowd.check_each_is_one_lead()
     await stack.be_well()
-
-
-async def first_started(stack: LiveStack, keys: list[str]) -> dict[str, Any] | None:
-    """The first of these deliveries, once a run has taken its batch."""
-    (row, *_) = await stack.rows(
-        "select b.* from deliveries d join batches b on b.id = d.batch_id where d.key = any(%s)",
-        keys,
-    ) or [None]
-    return row if row and row["started_at"] else None

@@ -38,14 +38,14 @@ def program(name: str) -> Strike:
 async def spare(stack: LiveStack, dice: Random) -> bool:
     """A process of the worker that has no run: one that waits, or the template of all."""
     held = await _held_by(stack)
-    idle = [process for process in _below_worker(stack) if process.pid not in held]
+    idle = [process for process in stack.of_worker() if process.pid not in held]
     return _killed(idle, dice)
 
 
 async def run(stack: LiveStack, dice: Random) -> bool:
     """A process that works on a batch."""
     held = await _held_by(stack)
-    return _killed([process for process in _below_worker(stack) if process.pid in held], dice)
+    return _killed([process for process in stack.of_worker() if process.pid in held], dice)
 
 
 async def session(stack: LiveStack, dice: Random) -> bool:
@@ -73,13 +73,6 @@ STRIKES: dict[str, Strike] = {
 }
 
 
-def _below_worker(stack: LiveStack) -> list[psutil.Process]:
-    try:
-        return psutil.Process(stack.pid("worker")).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
 async def _held_by(stack: LiveStack) -> set[int]:
     """The processes below the worker that hold a batch's lock."""
     try:
@@ -90,7 +83,7 @@ async def _held_by(stack: LiveStack) -> set[int]:
     except AWAY:
         return set()
     ports = {row["port"] for row in rows}
-    return {process.pid for process in _below_worker(stack) if ports & _ports_of(process)}
+    return {process.pid for process in stack.of_worker() if ports & _ports_of(process)}
 
 
 def _ports_of(process: psutil.Process) -> set[int]:

@@ -1,0 +1,56 @@
+"""The worker's processes when one of them, or the template of all, is struck."""
+
+from __future__ import annotations
+
+import signal
+from functools import partial
+from typing import Any
+
+import psutil
+
+from tests.faults.crowd import Crowd
+from tests.stack_fixture import LiveStack, eventually
+
+
+async def first_started(stack: LiveStack, keys: list[str]) -> dict[str, Any] | None:
+    """The batch of the first of these deliveries, once a run has taken it."""
+    (row, *_) = await stack.rows(
+        "select b.* from deliveries d join batches b on b.id = d.batch_id where d.key = any(%s)",
+        keys,
+    ) or [None]
+    return row if row and row["started_at"] else None
+
+
+def ours(stack: LiveStack) -> list[psutil.Process]:
+    """The worker's own children: the template, whose children the spares are, and a tracker."""
+    return [process for process in stack.of_worker() if process.ppid() == stack.pid("worker")]
+
+
+async def test_a_run_outlives_the_template_of_its_process(stack: LiveStack) -> None:
+    crowd = Crowd(stack)
+    await stack.control("llm/failures", {"kind": "slow", "delay_s": 2.0, "times": 3})
+    async with stack.claims_held():
+        keys = await crowd.write(3)
+    row = await eventually(partial(first_started, stack, keys))
+    (template,) = (p for p in ours(stack) if any("forkserver" in word for word in p.cmdline()))
+    template.kill()
+    assert (await stack.run_ended(row["flow_run_id"]))["state_type"] == "COMPLETED"
+    await crowd.arrived()
+    await crowd.check_each_is_one_lead()
+    assert {each["attempts"] for each in await stack.deliveries(keys)} == {0}
+
+
+async def test_processes_that_are_frozen_are_replaced(stack: LiveStack) -> None:
+    crowd = Crowd(stack)
+    await crowd.write(1)
+    await crowd.arrived()
+    frozen = set(stack.of_worker()) - set(ours(stack))
+    assert frozen
+    for process in frozen:
+        process.send_signal(signal.SIGSTOP)
+    await crowd.write(2)
+    await crowd.arrived()
+    await crowd.check_each_is_one_lead()
+    for process in frozen:
+        if process.is_running():
+            process.send_signal(signal.SIGCONT)
