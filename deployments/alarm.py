@@ -1,18 +1,22 @@
-"""Telling a person what the dispatcher gave up: no flow run is left that could."""
+"""Telling a person what the dispatcher sees: no flow run is there that could."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from importlib import import_module
+from math import inf
 
 from lib.clients.prefect_api import PrefectApi
-from lib.domain.texts import BROKEN_OFF, dead_letters_text
+from lib.domain.texts import BROKEN_OFF, dead_letters_text, refused_text
 from lib.errors import PotokError
 from lib.store.inbox import Inbox
 
 log = logging.getLogger("potok.alarm")
+
+REFUSED_EVERY_S = 900.0
 
 
 class Alarm:
@@ -26,17 +30,32 @@ class Alarm:
     def __init__(self, prefect: PrefectApi, inbox: Inbox) -> None:
         self._prefect = prefect
         self._inbox = inbox
+        self._refused_at: dict[str, float] = {}
 
     async def tell_dead(self, delivery_ids: Sequence[int]) -> None:
         """Tell of deliveries that are dead; an alert that fails is logged, no more."""
         try:
             found = [await self._inbox.show(str(number)) for number in delivery_ids]
-            text = dead_letters_text([delivery.key for delivery in found if delivery], BROKEN_OFF)
-            for bot in (await self._prefect.block_values("potok-telegram")).values():
-                if bot.get("alert_chat_id"):
-                    await self._send(bot["token"], bot["api_base"], bot["alert_chat_id"], text)
+            keys = [delivery.key for delivery in found if delivery]
+            await self._tell(dead_letters_text(keys, BROKEN_OFF))
         except PotokError as exc:
             log.error("alarm.failed dead=%d reason=%s", len(delivery_ids), exc)
+
+    async def tell_refused(self, deployment: str) -> None:
+        """Tell, now and then, that messages wait for a deployment that is not there."""
+        now = time.monotonic()
+        if now < self._refused_at.get(deployment, -inf) + REFUSED_EVERY_S:
+            return
+        self._refused_at[deployment] = now
+        try:
+            await self._tell(refused_text(deployment))
+        except PotokError as exc:
+            log.error("alarm.failed deployment=%s reason=%s", deployment, exc)
+
+    async def _tell(self, text: str) -> None:
+        for bot in (await self._prefect.block_values("potok-telegram")).values():
+            if bot.get("alert_chat_id"):
+                await self._send(bot["token"], bot["api_base"], bot["alert_chat_id"], text)
 
     async def _send(self, token: str, api_base: str, chat_id: int, text: str) -> None:
         # Its import takes a second and 25 MB, which a gateway at work should not pay.

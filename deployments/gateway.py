@@ -32,8 +32,7 @@ Blocks = dict[str, dict[str, Any]]
 async def serve(settings: Settings) -> None:
     """Answer until SIGTERM or SIGINT."""
     database = Database(settings.database_url, pool_size=8)
-    auth = settings.prefect_api_auth_string
-    prefect = PrefectApi(settings.prefect_api_url, auth.get_secret_value() if auth else None)
+    prefect = PrefectApi(settings.prefect_api_url, settings.prefect_auth)
     keys = keys_from(settings)
     inbox = Inbox(database)
     checks: dict[str, Check] = {

@@ -1,19 +1,72 @@
-"""What ``prefect.yaml`` says about the deployments."""
+"""What ``prefect.yaml`` says about the deployments, and whether a Prefect server has them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import yaml
 
-from deployments.settings import ROOT
+from deployments.settings import ROOT, Settings
+from lib.clients.prefect_api import PrefectApi
+from lib.errors import Rejected
 
 INBOX = "inbox"  # the tag of a deployment that takes batches of the inbox
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A deployment as ``prefect.yaml`` names it.
+
+    Attributes:
+        name: ``flow/deployment``.
+        entrypoint: the flow's module path.
+        pool: the work pool of its runs.
+        tags: of its runs.
+    """
+
+    name: str
+    entrypoint: str
+    pool: str
+    tags: tuple[str, ...]
+
+
+def entries() -> list[Entry]:
+    """Every deployment of ``prefect.yaml``."""
+    said = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    return [_entry(each) for each in said["deployments"]]
+
+
 def inbox_deployments() -> list[str]:
     """The deployments that take their work from the inbox, as ``flow/deployment``."""
-    said = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    return [
-        f"{each['entrypoint'].rpartition('.')[2]}/{each['name']}"
-        for each in said["deployments"]
-        if INBOX in each.get("tags", ())
-    ]
+    return [entry.name for entry in entries() if INBOX in entry.tags]
+
+
+async def missing(settings: Settings) -> list[str]:
+    """What the server has not, or has in no pool or another one, in a few words each.
+
+    Raises:
+        Unavailable: Prefect is away.
+    """
+    prefect = PrefectApi(settings.prefect_api_url, settings.prefect_auth)
+    try:
+        return [words for entry in entries() if (words := await _wrong(prefect, entry))]
+    finally:
+        await prefect.close()
+
+
+async def _wrong(prefect: PrefectApi, entry: Entry) -> str | None:
+    try:
+        pool = (await prefect.deployment(entry.name)).pool
+    except Rejected:
+        return f"{entry.name} is not deployed"
+    return None if pool == entry.pool else f"{entry.name} is in pool {pool}, not {entry.pool}"
+
+
+def _entry(said: dict[str, Any]) -> Entry:
+    return Entry(
+        name=f"{said['entrypoint'].rpartition('.')[2].replace('_', '-')}/{said['name']}",
+        entrypoint=said["entrypoint"],
+        pool=said["work_pool"]["name"],
+        tags=tuple(said.get("tags", ())),
+    )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -28,12 +29,15 @@ from blocks.bitrix import BitrixPortal
 from blocks.llm import LanguageModel
 from blocks.storage import Store
 from blocks.telegram import Forwarder, TelegramBot
+from deployments import manifest
 from deployments.settings import ROOT, Settings
 from deployments.stack import sandbox_access
 from deployments.warm import POOL
 from deployments.warm.type import WarmWorker
 from lib.clients.telegram import Telegram
 from lib.errors import Unavailable
+
+log = logging.getLogger("potok.provision")
 
 BLOCK_TYPES: tuple[type[Block], ...] = (Store, TelegramBot, Forwarder, BitrixPortal, LanguageModel)
 # The server checks the variables' schema, and the variables by it, at every run that is created:
@@ -58,6 +62,8 @@ async def provision(settings: Settings) -> None:
         await kind.register_type_and_schema()
     await write_blocks(settings)
     await asyncio.to_thread(deploy_all)
+    async with get_client() as client:
+        await _delete_stale(client)
 
 
 async def write_blocks(settings: Settings) -> list[str]:
@@ -160,6 +166,16 @@ async def _ensure_limit(client: PrefectClient, name: str, burst: int, per_s: flo
         await client.create_global_concurrency_limit(
             GlobalConcurrencyLimitCreate(name=name, limit=burst, slot_decay_per_second=per_s)
         )
+
+
+async def _delete_stale(client: PrefectClient) -> None:
+    """Delete the deployments of our flows that ``prefect.yaml`` names no more; their runs stay."""
+    named = {(entry.entrypoint, entry.name.rpartition("/")[2]) for entry in manifest.entries()}
+    for deployment in await client.read_deployments():
+        entrypoint = deployment.entrypoint or ""
+        if entrypoint.startswith("flows.") and (entrypoint, deployment.name) not in named:
+            await client.delete_deployment(deployment.id)
+            log.info("deployment.deleted entrypoint=%s name=%s", entrypoint, deployment.name)
 
 
 def deploy_all() -> None:

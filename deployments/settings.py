@@ -127,6 +127,12 @@ class Settings(BaseSettings):
         return bool(self.sandbox)
 
     @property
+    def prefect_auth(self) -> str | None:
+        """``user:password`` of the Prefect server's API, where it asks for it."""
+        auth = self.prefect_api_auth_string
+        return auth.get_secret_value() if auth else None
+
+    @property
     def gateway_url(self) -> str:
         """The gateway's address on this machine, without a slash at its end."""
         return f"http://{LOOPBACK}:{self.port}"

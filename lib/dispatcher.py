@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from uuid import UUID
 
 import psycopg
 
+from lib.clients.prefect_api import POOLLESS
 from lib.errors import PotokError, Rejected, Unavailable
 from lib.store.batches import Batches, OpenBatch
 from lib.store.claims import Claim, Claims
@@ -46,10 +47,20 @@ class Runs(Protocol):
         """The run that was created under a key, if there is one."""
 
     async def states(self, ids: Sequence[UUID]) -> dict[UUID, str]:
-        """State types by run."""
+        """State types by run, or ``POOLLESS``: it waits in a pool that was deleted."""
 
     async def crash(self, run_id: UUID, message: str) -> None:
         """Show a run as Crashed, unless it has ended."""
+
+
+class OnDuty(Protocol):
+    """The person who is told what needs one."""
+
+    async def tell_dead(self, delivery_ids: Sequence[int]) -> None:
+        """These deliveries were given up."""
+
+    async def tell_refused(self, deployment: str) -> None:
+        """Messages wait for a deployment that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,7 @@ class Dispatcher:
         runs: Runs,
         deployments: Sequence[str],
         limits: DispatchLimits | None = None,
-        tell_dead: Callable[[list[int]], Awaitable[None]] | None = None,
+        on_duty: OnDuty | None = None,
     ) -> None:
         self._database = database
         self._batches = Batches(database)
@@ -95,7 +106,7 @@ class Dispatcher:
         self._runs = runs
         self._deployments = deployments
         self._limits = limits or DispatchLimits()
-        self._tell_dead = tell_dead
+        self._on_duty = on_duty
         self._wake = asyncio.Event()
         self._starting: dict[UUID, Claim] = {}
         self._claimed_at: dict[str, float] = {}
@@ -196,8 +207,10 @@ class Dispatcher:
                 name=claim.first_key + more,
                 tags=["inbox"],
             )
-        except Rejected as exc:  # not deployed yet: the batches of others must not wait for it
+        except Rejected as exc:  # not deployed: the batches of others must not wait for it
             log.error("batch.refused batch_id=%s reason=%s", claim.batch_id, exc)
+            if self._on_duty:
+                await self._on_duty.tell_refused(claim.deployment)
             return
         await self._batches.attach(claim.batch_id, run_id)
         del self._starting[claim.batch_id]
@@ -224,6 +237,9 @@ class Dispatcher:
         """Give a batch back if its run will never settle it."""
         if state is None or state in TERMINAL:
             reason = f"its run ended as {state or 'deleted'}"
+        elif state == POOLLESS:
+            reason = "its run's pool is gone"
+            await self._runs.crash(run_id, "The pool of this run was deleted.")
         elif batch.started and unheld_s > self._limits.grace_s:
             reason = "its run's process is gone"
             await self._runs.crash(run_id, "The process of this run is gone.")
@@ -235,8 +251,8 @@ class Dispatcher:
         # What came back too early to be settled is retried with a pause, so jitter is wanted.
         dead = await self._batches.give_back(batch.id, reason, random.random())  # noqa: S311
         log.warning("batch.returned batch_id=%s run_id=%s reason=%s", batch.id, run_id, reason)
-        if dead and self._tell_dead:
-            await self._tell_dead(dead)
+        if dead and self._on_duty:
+            await self._on_duty.tell_dead(dead)
         self.wake()
 
     async def _release(self, batch: OpenBatch) -> None:

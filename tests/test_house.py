@@ -73,7 +73,8 @@ def test_a_flow_imports_no_other_flow_and_says_what_it_is(path: Path) -> None:
 def test_a_flow_has_a_deployment_and_a_test(path: Path) -> None:
     deployed = {entry["entrypoint"].split(".")[1] for entry in DEPLOYMENTS}
     assert path.stem in deployed, f"name flows.{path.stem} in prefect.yaml"
-    assert (ROOT / "tests" / "flows" / f"test_{path.stem}.py").exists()
+    test = ROOT / "tests" / "flows" / f"test_{path.stem}.py"
+    assert test.exists(), f"test it in {name_of(test)}"
 
 
 @pytest.mark.parametrize("path", FLOWS, ids=name_of)
@@ -84,7 +85,9 @@ def test_a_flow_hides_no_installed_package(path: Path) -> None:
 @pytest.mark.parametrize("entry", DEPLOYMENTS, ids=lambda entry: entry["entrypoint"])
 def test_a_deployment_names_a_real_flow_and_real_parameters(entry: dict) -> None:
     assert re.fullmatch(r"flows\.\w+\.\w+", entry["entrypoint"]), "use a module path"
-    known = set(inspect.signature(flow_of(entry["entrypoint"]).fn).parameters)
+    flow = flow_of(entry["entrypoint"])
+    assert flow.name == flow.fn.__name__.replace("_", "-")
+    known = set(inspect.signature(flow.fn).parameters)
     assert set(entry.get("parameters", {})) <= known
     assert entry["work_pool"]["name"]
     assert entry["version"]

@@ -71,8 +71,8 @@ def server_environment(settings: Settings) -> dict[str, str]:
     """``environment`` for the Prefect server, which alone is given its database."""
     env = environment(settings)
     env["PREFECT_API_DATABASE_CONNECTION_URL"] = settings.prefect_database_url
-    if settings.prefect_api_auth_string is not None:
-        env["PREFECT_SERVER_API_AUTH_STRING"] = settings.prefect_api_auth_string.get_secret_value()
+    if settings.prefect_auth is not None:
+        env["PREFECT_SERVER_API_AUTH_STRING"] = settings.prefect_auth
     return env
 
 

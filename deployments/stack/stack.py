@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from deployments import manifest
 from deployments.settings import Settings
 from deployments.stack import databases, fingerprint, pidfiles, ports, programs, schema
 from deployments.stack.postgres import EmbeddedPostgres
@@ -206,7 +207,8 @@ class Stack:
         return ""
 
     async def _provision(self) -> str:
-        if await asyncio.to_thread(fingerprint.is_provisioned, self.settings):
+        is_known = await asyncio.to_thread(fingerprint.is_provisioned, self.settings)
+        if is_known and not await manifest.missing(self.settings):
             return "unchanged"
         await self.supervisor.run(programs.provision(self.settings))
         await asyncio.to_thread(fingerprint.mark_provisioned, self.settings)

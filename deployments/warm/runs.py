@@ -14,6 +14,7 @@ import orjson
 from deployments.warm.order import Order
 from deployments.warm.type import WarmWorker
 from lib.clients.prefect_api import Deployment, PrefectApi
+from lib.errors import Rejected
 
 
 class WarmRuns:
@@ -39,10 +40,12 @@ class WarmRuns:
         """Create a run and see to it that it is run; the same key gives the same run.
 
         Raises:
-            Rejected: no such deployment.
+            Rejected: no such deployment, or it is in no pool.
             Unavailable: Prefect is away, or every process is busy.
         """
         target = await self._prefect.deployment(deployment)
+        if target.pool is None:
+            raise Rejected(f"{deployment} is in no work pool: its runs would wait for nobody")
         asked: dict[str, Any] = {"key": key, "name": name, "tags": tags}
         if target.pool != self._pool:
             return UUID((await self._prefect.create_run(target, parameters, **asked))["id"])

@@ -28,8 +28,7 @@ PRELOAD = ("flows.leads",)
 async def serve(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; running flow runs get a grace time to finish."""
     spares = SparePool(SpareLimits(settings.spares), PRELOAD)
-    auth = settings.prefect_api_auth_string
-    prefect = PrefectApi(settings.prefect_api_url, auth.get_secret_value() if auth else None)
+    prefect = PrefectApi(settings.prefect_api_url, settings.prefect_auth)
     database = Database(settings.database_url, pool_size=2)
     await prefect.wait_for_pool(POOL)
     worker = WarmWorker(work_pool_name=POOL, prefetch_seconds=1)
@@ -39,7 +38,7 @@ async def serve(settings: Settings) -> None:
         WarmRuns(prefect, worker, POOL),
         inbox_deployments(),
         DispatchLimits(settings.runs_at_once, settings.batch_size),
-        Alarm(prefect, Inbox(database)).tell_dead,
+        Alarm(prefect, Inbox(database)),
     )
     working = asyncio.create_task(worker.start(printer=lambda _: None))
     dispatching = asyncio.create_task(_dispatch(dispatcher, spares))

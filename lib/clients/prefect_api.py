@@ -18,6 +18,7 @@ from lib.clients._http import check_status, translated
 from lib.errors import PotokError, Rejected
 
 DEPLOYMENT_FOR_S = 10.0
+POOLLESS = "POOLLESS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +148,15 @@ class PrefectApi:
         return UUID(runs[0]["id"]) if runs else None
 
     async def states(self, ids: Sequence[UUID]) -> dict[UUID, str]:
-        """The state type of each run (``RUNNING``, ``CRASHED`` …); a deleted run is missing."""
+        """The state type of each run (``RUNNING``, ``CRASHED`` …); a deleted run is missing.
+
+        One that is Scheduled in a pool that was deleted is ``POOLLESS``: nobody will take it.
+        """
         if not ids:
             return {}
         body = {"flow_runs": {"id": {"any_": [str(i) for i in ids]}}, "limit": 200}
         runs = await self._ask("POST", "/flow_runs/filter", body)
-        return {UUID(run["id"]): run["state_type"] for run in runs}
+        return {UUID(run["id"]): _state(run) for run in runs}
 
     async def unfinished(self, pool: str) -> dict[UUID, str]:
         """The runs of a work pool that are shown as taken and not as ended, with their state."""
@@ -191,3 +195,9 @@ class PrefectApi:
             response = await self._http.request(method, path, json=body)
         check_status(response, what, write=False)
         return response.json() if response.content else None
+
+
+def _state(run: dict[str, Any]) -> str:
+    if run["state_type"] == "SCHEDULED" and run["work_pool_name"] is None:
+        return POOLLESS
+    return str(run["state_type"])

@@ -17,6 +17,14 @@ def dead_letters_text(keys: Sequence[str], reason: str) -> str:
     )
 
 
+def refused_text(deployment: str) -> str:
+    """What the person on duty is told when messages wait for a flow that is not deployed."""
+    return (
+        f"⛔ potok: сообщения ждут, их некому обработать — {deployment} не развёрнут в Prefect\n"
+        "Развернуть снова: potok down, потом potok up"
+    )
+
+
 def denied_text(what: str) -> str:
     """What the person on duty is told when a vendor refuses our credentials."""
     return f"⛔ potok: доступ отклонён — {what}\nПроверьте ключи: potok doctor"

@@ -14,10 +14,12 @@ from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
+from deployments import manifest
 from deployments.provision import BLOCK_TYPES, blocks_from, version
 from deployments.settings import ROOT
 from deployments.stack.sandbox_access import LLM_KEY
-from tests.stack_fixture import LIMIT, LiveStack
+from tests.faults.crowd import Crowd
+from tests.stack_fixture import LIMIT, LiveStack, eventually
 
 HIDDEN = "*" * 8
 
@@ -71,6 +73,41 @@ async def test_provisioning_again_changes_nothing(stack: LiveStack) -> None:
     assert (await stack.prefect("/work_pools/live"))["type"] == "warm"
     limit = await stack.prefect("/v2/concurrency_limits/bitrix24-main")
     assert (limit["limit"], limit["slot_decay_per_second"]) == LIMIT
+
+
+async def test_a_deployment_that_is_named_no_more_is_deleted(stack: LiveStack) -> None:
+    before = await made(stack)
+    flow = await stack.prefect("/flows/", {"name": "gone"})
+    often = [{"schedule": {"interval": 3600}, "active": True}]
+    body = {"name": "main", "flow_id": flow["id"], "schedules": often}
+    gone = await stack.prefect("/deployments/", body | {"entrypoint": "flows.gone.gone"})
+    theirs = await stack.prefect("/deployments/", body | {"name": "own", "entrypoint": "mine.flow"})
+    await run_python(stack, "deployments.provision")
+    left = await made(stack)
+    assert left["deployments"] - before["deployments"] == {("own", theirs["id"])}, gone
+    await stack.prefect(f"/deployments/{theirs['id']}", method="DELETE")
+
+
+@pytest.mark.parametrize("what", ["deployment", "pool"])
+async def test_what_was_deleted_in_prefect_is_missed_and_made_again(
+    stack: LiveStack, what: str
+) -> None:
+    deployment = await stack.prefect("/deployments/name/leads/main")
+    lost = f"/deployments/{deployment['id']}" if what == "deployment" else "/work_pools/live"
+    await stack.prefect(lost, method="DELETE")
+    assert len(await manifest.missing(stack.settings)) == 1
+    crowd = Crowd(stack)
+    await crowd.write(2)
+
+    async def told() -> bool:
+        return any("не развёрнут" in text for text in await stack.sent())
+
+    if what == "deployment":  # for the pool nobody is told again within 15 minutes
+        await eventually(told)
+    await run_python(stack, "deployments.provision")
+    assert await manifest.missing(stack.settings) == []
+    await crowd.arrived()
+    await crowd.check_each_is_one_lead()
 
 
 def secrets_of(block: Block) -> list[str]:

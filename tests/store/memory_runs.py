@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from lib.errors import Unavailable
+from lib.errors import Rejected, Unavailable
 
 
 class MemoryRuns:
@@ -14,6 +14,7 @@ class MemoryRuns:
 
     Attributes:
         by_id: the state of each run.
+        refuses: while true, nothing is deployed.
         away: while true, every question is Unavailable.
         created: every accepted request to create a run, also of one that was there.
         crashed: what was said about each run that was crashed.
@@ -21,6 +22,7 @@ class MemoryRuns:
 
     def __init__(self) -> None:
         self.away = False
+        self.refuses = False
         self.by_key: dict[str, UUID] = {}
         self.by_id: dict[UUID, str] = {}
         self.created: list[dict[str, Any]] = []
@@ -31,6 +33,8 @@ class MemoryRuns:
     ) -> UUID:
         """Create a run, Running; the same key gives the same run."""
         self._check()
+        if self.refuses:
+            raise Rejected("it is not deployed")
         self.created.append(
             {"deployment": deployment, "key": key, "name": name, "tags": tags, **parameters}
         )

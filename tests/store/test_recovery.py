@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
 
+from lib.clients.prefect_api import POOLLESS
 from lib.dispatcher import Dispatcher, key_of
 from lib.errors import Unavailable
 from lib.store.batches import Batches
@@ -172,15 +174,48 @@ async def test_prefect_away_during_recovery_gives_nothing_back(
     assert await open_batches(db) == []
 
 
+class Told:
+    """Somebody on duty, who remembers."""
+
+    def __init__(self) -> None:
+        self.dead: list[int] = []
+        self.refused: list[str] = []
+
+    async def tell_dead(self, delivery_ids: Sequence[int]) -> None:
+        self.dead += delivery_ids
+
+    async def tell_refused(self, deployment: str) -> None:
+        self.refused.append(deployment)
+
+
 async def test_a_person_is_told_of_what_a_crash_has_killed(db: Database, runs: MemoryRuns) -> None:
-    told: list[int] = []
-
-    async def tell(dead: list[int]) -> None:
-        told.extend(dead)
-
+    told = Told()
     batch_id = await one_run(db, runs)
     await run_sql(db, "update deliveries set attempts = 7")
     runs.by_id[runs.run_of(batch_id)] = "CRASHED"
-    await Dispatcher(db, runs, [LEADS], PATIENT, tell_dead=tell).turn()
-    assert told == [1]
+    await Dispatcher(db, runs, [LEADS], PATIENT, told).turn()
+    assert told.dead == [1]
     assert await states(db) == ["dead"]
+
+
+async def test_a_person_is_told_that_nothing_is_deployed(db: Database, runs: MemoryRuns) -> None:
+    told = Told()
+    await accepted(db, arriving("telegram:main:1"))
+    runs.refuses = True
+    turner = Dispatcher(db, runs, [LEADS], PATIENT, told)
+    await turner.turn()
+    assert told.refused == [LEADS]
+    assert await states(db) == ["claimed"]
+    runs.refuses = False
+    await turner.turn()
+    assert len(runs.batch_ids) == 1, "it is started as soon as somebody takes it"
+
+
+async def test_a_run_in_a_pool_that_was_deleted_is_not_waited_for(
+    db: Database, runs: MemoryRuns
+) -> None:
+    batch_id = await one_run(db, runs)
+    runs.by_id[runs.run_of(batch_id)] = POOLLESS
+    await dispatcher(db, runs, PATIENT).turn()
+    assert runs.crashed == {runs.run_of(batch_id): "The pool of this run was deleted."}
+    assert batch_id not in await open_batches(db)
