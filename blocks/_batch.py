@@ -18,6 +18,8 @@ from lib.errors import Denied, PotokError, Unavailable
 
 log = logging.getLogger(__name__)
 
+ERROR_LIMIT = 1000
+
 
 @dataclass(slots=True)
 class BatchItem:
@@ -67,6 +69,10 @@ class LeadBatch:
         self.items = list(items)
         self.dead: list[int] = []
 
+    def outcome_of(self, item: BatchItem) -> str:
+        """Its outcome in a word; ``dead`` when it is not tried again."""
+        return "dead" if item.delivery_id in self.dead else item.outcome
+
     @property
     def going(self) -> list[BatchItem]:
         """Those that have not failed, in order, without those behind a failed one of their chat."""
@@ -114,10 +120,18 @@ class LeadBatch:
                 await work(item)
             except Exception as exc:  # noqa: BLE001 — one bad message never hurts its batch
                 item.error = exc
-                # An error's own words may hold a person's; where it arose never does.
-                place = traceback.extract_tb(exc.__traceback__)[-1]
-                kind = type(exc).__name__
-                at = f"{place.name}:{place.lineno}"
-                log.error("message.failed ref=%s kind=%s at=%s", item.message.ref, kind, at)
+                log.error("message.failed ref=%s error=%s", item.message.ref, error_text(exc))
 
         await asyncio.gather(*(alone(item) for item in items))
+
+
+def error_text(error: BaseException) -> str:
+    """An error for people: its kind, and its words or, not being ours, where it arose.
+
+    A foreign error's own words may hold a person's.
+    """
+    kind = type(error).__name__
+    if isinstance(error, PotokError) or error.__traceback__ is None:
+        return f"{kind}: {error}"[:ERROR_LIMIT]
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{kind} at {place.name}:{place.lineno}"

@@ -16,7 +16,7 @@ from blocks._batch import BatchItem, LeadBatch
 from blocks._limit import wait_for_place
 from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
 from blocks._shared import shared
-from lib.clients.bitrix import Bitrix
+from lib.clients.bitrix import Bitrix, NotFound
 from lib.clients.bitrix_leads import BitrixLeads, Placed
 from lib.domain.placement import Filing, Placement, choose_placement, without_twins
 from lib.errors import PotokError
@@ -59,7 +59,8 @@ async def ensure_leads(portal: BitrixPortal, database: Database, batch: LeadBatc
     """Every lead of the batch is in the CRM once, with the person's own words.
 
     Looks before it writes, so that it may be repeated after any failure, also of a lost answer.
-    A lead that the portal refuses fails the messages it is made of, and no others.
+    A lead that the portal refuses fails the messages it is made of, and no others. One that was
+    deleted there, or merged into another, is placed anew, with all of its words.
     """
     started = time.monotonic()
     filings = Filings(database)
@@ -68,9 +69,20 @@ async def ensure_leads(portal: BitrixPortal, database: Database, batch: LeadBatc
     leads = portal.leads()
     while todo:
         now, todo = without_twins(todo)
-        for origin, placed in (await _place(leads, filings, now)).items():
-            _note(origin, placed, items, started)
+        placed = await _place(leads, filings, now)
+        if gone := [f.lead.id for f in now if f.lead.id and _is_gone(f, placed[f.lead.origin])]:
+            log.warning("lead.gone_from_crm lead_ids=%s", gone)
+            await filings.forget(gone)
+            todo = [*todo, *await filings.open(gone)]
+        for origin, result in placed.items():
+            _note(origin, result, items, started)
     return batch
+
+
+def _is_gone(filing: Filing, placed: Placed) -> bool:
+    """Whether a lead that was in the CRM is no more."""
+    errors = [placed.error, *placed.unsaid.values()]
+    return filing.lead.crm_id is not None and any(isinstance(e, NotFound) for e in errors)
 
 
 async def _place(leads: BitrixLeads, filings: Filings, todo: Sequence[Filing]) -> dict[str, Placed]:

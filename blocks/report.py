@@ -10,8 +10,10 @@ from prefect import get_client
 from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 
-from blocks._batch import LeadBatch
+from blocks._batch import LeadBatch, error_text
+from lib.errors import Unavailable
 
+WHY_LIMIT = 200
 TAGS = 40  # a run of a thousand messages is found by its artifact
 
 
@@ -23,14 +25,21 @@ class LeadReport:
     messages: int
     outcomes: dict[str, int]
 
+    def check(self) -> None:
+        """Raise Unavailable when not one of the messages came through."""
+        failed, dead = self.outcomes.get("failed", 0), self.outcomes.get("dead", 0)
+        if self.messages == failed + dead > 0:
+            what = f"{failed} will be tried again, {dead} are dead letters (potok inbox list)"
+            raise Unavailable(f"no message came through: {what}")
+
 
 async def publish(batch: LeadBatch) -> LeadReport:
     """Leave the batch's table as an artifact, and ``lead:<id>`` tags on the run."""
     rows = [
         {
             "message": item.key,
-            "outcome": item.outcome,
-            "why": type(item.error).__name__ if item.error else "",
+            "outcome": batch.outcome_of(item),
+            "why": error_text(item.error)[:WHY_LIMIT] if item.error else "",
             "lead": item.lead.id if item.lead else "",
             "crm": (item.lead.crm_id or "") if item.lead else "",
             **{f"{stage} ms": ms for stage, ms in item.ms.items()},
@@ -41,8 +50,8 @@ async def publish(batch: LeadBatch) -> LeadReport:
         await acreate_table_artifact(rows, key="leads-batch", description="Messages of this run")
     leads = sorted({item.lead.id for item in batch.items if item.lead and item.lead.id})
     if leads and flow_run.id:
-        tags = [*flow_run.tags, *(f"lead:{lead_id}" for lead_id in leads[:TAGS])]
+        tags = dict.fromkeys([*flow_run.tags, *(f"lead:{lead_id}" for lead_id in leads[:TAGS])])
         async with get_client() as client:
-            await client.update_flow_run(UUID(str(flow_run.id)), tags=tags)
-    outcomes = Counter(item.outcome for item in batch.items)
+            await client.update_flow_run(UUID(str(flow_run.id)), tags=list(tags))
+    outcomes = Counter(batch.outcome_of(item) for item in batch.items)
     return LeadReport(batch.batch_id, len(batch.items), dict(outcomes))

@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from pydantic import Field, HttpUrl, SecretStr
 
-from blocks._batch import BatchItem, LeadBatch
+from blocks._batch import BatchItem, LeadBatch, error_text
 from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
 from blocks._shared import shared
 from lib.domain.inbound import InboundMessage
@@ -130,7 +130,7 @@ async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
         lead_id, crm_id = (item.lead.id, item.lead.crm_id) if item.lead else (None, None)
         log.info(
             "message.settled key=%s outcome=%s lead_id=%s crm_id=%s ms=%s",
-            *(item.key, item.outcome, lead_id, crm_id, sum(item.ms.values())),
+            *(item.key, batch.outcome_of(item), lead_id, crm_id, sum(item.ms.values())),
         )
     return batch
 
@@ -150,7 +150,7 @@ def _settlement(item: BatchItem) -> Settlement:
     return Settlement(
         item.delivery_id,
         outcome,
-        error=f"{type(error).__name__}: {error}"[:1000],
+        error=error_text(error),
         retry=item.is_worth_a_retry,
         retry_after_s=error.retry_after_s if isinstance(error, RateLimited) else 0.0,
     )

@@ -18,7 +18,7 @@ from blocks.bitrix import BitrixPortal, ensure_leads
 from blocks.llm import LanguageModel, read_inquiries
 from blocks.report import LeadReport, publish
 from blocks.storage import Store, settle, store_leads, take
-from lib.errors import PotokError, Unavailable
+from lib.errors import PotokError
 
 
 @flow(name="leads", timeout_seconds=300)
@@ -37,6 +37,5 @@ async def leads(batch_id: UUID, portal: str = "main", model: str = "main") -> Le
         await settle(database, batch)
     await tell_failures(batch)
     report = await publish(batch)
-    if report.outcomes.get("failed") == report.messages > 0:
-        raise Unavailable(f"all {report.messages} messages failed and will be tried again")
+    report.check()
     return report

@@ -185,8 +185,10 @@ def _refusal(status: int, retry_after_s: float | None, said: str) -> PotokError:
     """Our error for an HTTP status, or for the code of an error inside a 200."""
     if status in {401, 402, 403}:
         return Denied(f"llm: refused with {status}: wrong key, no rights or no credits")
-    if status in {400, 404, 413, 422}:
-        return Rejected(f"llm: refused with {status}: {said}")
+    if status == 404:
+        return Rejected(f"llm: refused with 404: {said}")
+    if status in {400, 413, 422}:  # its words may quote the prompt, and so the message
+        return Rejected(f"llm: refused with {status}: check LLM_MODEL, it must know JSON schemas")
     if status == 429:
         wait_s = _PAUSE_S if retry_after_s is None else retry_after_s
         return RateLimited("llm: too many requests", wait_s)

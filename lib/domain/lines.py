@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-# Control characters but tab and newline, and those that turn the direction of writing.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# Control characters but tab and newline, those that turn the direction of writing, and halves of
+# surrogate pairs, which no database takes.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 _LOOKALIKES = str.maketrans({"[": "［", "]": "］", "<": "‹", ">": "›"})
 _ENTITY = re.compile(r"&(?=#|\w)")
 

@@ -68,6 +68,14 @@ class Filings:
                     update(LeadMessage).where(col(LeadMessage.ref).in_(refs)).values(in_crm="tried")
                 )
 
+    async def forget(self, lead_ids: Sequence[int]) -> None:
+        """These leads are in the CRM no more, and so none of their words is."""
+        unfiled = {"crm_id": None, "crm_version": 0, "crm_linked": False}
+        words = col(LeadMessage.lead_id).in_(lead_ids)
+        async with self._database.transaction() as connection:
+            await connection.execute(update(Lead).where(col(Lead.id).in_(lead_ids)).values(unfiled))
+            await connection.execute(update(LeadMessage).where(words).values(in_crm="no"))
+
     async def record(self, placements: Sequence[Placement], placed: Mapping[str, Any]) -> None:
         """Note which lead is where, and which words are there."""
         done = [(p, placed[p.filing.lead.origin]) for p in placements]

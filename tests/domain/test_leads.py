@@ -107,6 +107,7 @@ def test_profile_names(sender: Sender, name: str | None) -> None:
 
 
 def test_a_lead_is_open_for_14_days_after_its_last_message() -> None:
+    assert timedelta(days=14) == LEAD_OPEN_FOR
     lead = need(grown(inbound("нужен кредит")))
     almost = LEAD_OPEN_FOR - timedelta(seconds=1)
     assert open_lead([lead], lead.person, T0 + almost) == lead

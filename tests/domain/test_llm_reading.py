@@ -156,17 +156,19 @@ texts = st.one_of(
         max_size=4,
     ).map(", ".join),
 )  # fmt: skip
+half_a_pair = st.just("Анна Петрова \ud83d")
 answers = st.builds(
     LlmAnswer,
     is_lead=st.booleans(),
     why=st.sampled_from(["lead", "small_talk", "spam", "no_request"]),
-    name=st.none() | any_text | st.just("Анна Петрова"),
+    name=st.none() | any_text | st.just("Анна Петрова") | half_a_pair,
     phone=st.none() | any_text | st.sampled_from(["+79161234567", "+79990001122"]),
     email=st.none() | any_text | st.sampled_from(["anna@mail.ru", "evil@mail.ru"]),
-    company=st.none() | any_text,
+    company=st.none() | any_text | half_a_pair,
+    intent=st.none() | any_text | half_a_pair,
     amount=st.none() | st.floats(),
     currency=st.none() | any_text,
-    summary=st.none() | any_text,
+    summary=st.none() | any_text | half_a_pair,
 )
 
 
@@ -183,3 +185,4 @@ def test_no_answer_overrides_what_is_proven(text: str, llm: LlmAnswer) -> None:
     assert llm.why == "spam" or rules.why == "spam" or not has_own_contact(message) or read.is_lead
     assert rules.name is None or set(rules.name.split()) <= set((read.name or "").split())
     assert read.amount is None or read.amount.is_finite()
+    assert read.model_dump_json().encode(), "what cannot be stored would fail every time"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from tests.flows.checks import numbers_said
 from tests.flows.people import Person, key, new_phone
 from tests.stack_fixture import LiveStack, eventually
 
@@ -74,6 +75,25 @@ async def test_a_poison_message_dies_alone_and_a_person_is_told(stack: LiveStack
     (again,) = await stack.settled([bad["key"]])
     assert again["state"] == "done"
     await check_each_is_there_once(stack, pairs)
+
+
+@pytest.mark.parametrize("says_more", ["нужно ещё 7 млн", "жду звонка"])
+async def test_a_lead_deleted_in_the_crm_is_placed_anew(stack: LiveStack, says_more: str) -> None:
+    person = Person("Вера")
+    first = person.says(f"Нужен кредит, слово-1-, {new_phone()}")
+    await stack.settled([await posted(stack, first)])
+    (lead,) = await stack.crm(person.ref(first))
+    await stack.bitrix("crm.item.delete", entityTypeId=1, id=lead["id"])
+    (row,) = await stack.settled([await posted(stack, person.says(f"{says_more}, слово-2-"))])
+    assert (row["state"], row["attempts"]) == ("done", 0)
+    (anew,) = await stack.crm(person.ref(first))
+    assert anew["id"] != lead["id"]
+    assert numbers_said(anew) == [1, 2]
+
+
+async def posted(stack: LiveStack, update: dict) -> str:
+    await stack.post(update)
+    return key(update)
 
 
 @pytest.mark.parametrize("how", ["close", "504"])

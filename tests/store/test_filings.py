@@ -57,6 +57,16 @@ async def test_what_is_sent_is_marked_before(db: Database) -> None:
     assert await marks(db) == ["tried", "tried"]
 
 
+async def test_a_lead_that_is_gone_from_the_crm_is_filed_anew(db: Database) -> None:
+    filing = await filed(db)
+    filings = Filings(db)
+    answer = {filing.lead.origin: Placed(70, tuple(words.ref for words in filing.words))}
+    await filings.record([placement(filing, "link")], answer)
+    assert filing.lead.id is not None
+    await filings.forget([filing.lead.id])
+    assert await filings.open([filing.lead.id]) == [filing]
+
+
 async def test_what_the_crm_has_is_not_filed_again(db: Database) -> None:
     filing = await filed(db)
     refs = tuple(words.ref for words in filing.words)
