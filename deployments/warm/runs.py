@@ -14,7 +14,7 @@ import orjson
 from deployments.warm.order import Order
 from deployments.warm.type import WarmWorker
 from lib.clients.prefect_api import Deployment, PrefectApi
-from lib.errors import Rejected
+from lib.errors import Rejected, Unavailable
 
 
 class WarmRuns:
@@ -41,11 +41,13 @@ class WarmRuns:
 
         Raises:
             Rejected: no such deployment, or it is in no pool.
-            Unavailable: Prefect is away, or every process is busy.
+            Unavailable: Prefect is away, a person has paused the pool, or every process is busy.
         """
         target = await self._prefect.deployment(deployment)
         if target.pool is None:
             raise Rejected(f"{deployment} is in no work pool: its runs would wait for nobody")
+        if target.is_paused:
+            raise Unavailable(f"the pool {target.pool} is paused in Prefect")
         asked: dict[str, Any] = {"key": key, "name": name, "tags": tags}
         if target.pool != self._pool:
             return UUID((await self._prefect.create_run(target, parameters, **asked))["id"])

@@ -27,12 +27,14 @@ class Deployment:
 
     Attributes:
         pool: the work pool of its runs; None: they wait for nobody.
+        is_paused: a person has paused the pool.
         entrypoint: the flow's module path.
         env: variables that its runs are given.
     """
 
     id: UUID
     pool: str | None
+    is_paused: bool
     entrypoint: str
     env: dict[str, str]
 
@@ -84,9 +86,13 @@ class PrefectApi:
         read_at, known = self._deployments.get(name, (float("-inf"), None))
         if known is None or time.monotonic() - read_at > DEPLOYMENT_FOR_S:
             found = await self._ask("GET", f"/deployments/name/{name}")
+            pool = found["work_pool_name"]
             known = Deployment(
                 id=UUID(found["id"]),
-                pool=found["work_pool_name"],
+                pool=pool,
+                is_paused=bool(
+                    pool and (await self._ask("GET", f"/work_pools/{pool}"))["is_paused"]
+                ),
                 entrypoint=found["entrypoint"] or "",
                 env=(found["job_variables"] or {}).get("env") or {},
             )

@@ -154,6 +154,30 @@ async def test_a_repeated_run_takes_what_its_batch_has_not_done(stack: LiveStack
     assert (run["state_type"], run["run_count"]) == ("COMPLETED", 2)
 
 
+async def test_a_paused_pool_takes_no_messages_until_it_goes_on(stack: LiveStack) -> None:
+    crowd, log = Crowd(stack), stack.stack.supervisor.log_dir / "worker.log"
+
+    async def pause(is_paused: bool) -> None:
+        await stack.prefect("/work_pools/live", {"is_paused": is_paused}, "PATCH")
+
+    def is_seen() -> bool:
+        return "the pool live is paused in Prefect" in log.read_text("utf-8", "replace")
+
+    async def done_or_seen() -> bool:
+        rows = await stack.deliveries(list(crowd.origins))
+        return is_seen() or all(row["state"] == "done" for row in rows)
+
+    await pause(True)
+    while not is_seen():  # a deployment is known for some seconds
+        await crowd.write(1)
+        await eventually(done_or_seen)
+    waiting = await crowd.write(2)
+    assert {row["flow_run_id"] for row in await stack.deliveries(waiting)} == {None}
+    await pause(False)
+    await crowd.arrived()
+    await crowd.check_each_is_one_lead()
+
+
 async def test_a_schedule_makes_runs_that_are_run(stack: LiveStack) -> None:
     often = [{"schedule": {"interval": 5}, "active": True}]
     scheduled = await deployed(stack, "look_around", schedules=often)
