@@ -25,18 +25,19 @@ from lib.store.inbox import Inbox
 log = logging.getLogger("potok.gateway")
 
 KEYS_REFRESH_S = 15.0
+STATEMENT_TIMEOUT_S = 3.0  # before the inbox gives up: a wait for a lock ends on the server, too
 
 Blocks = dict[str, dict[str, Any]]
 
 
 async def serve(settings: Settings) -> None:
     """Answer until SIGTERM or SIGINT."""
-    database = Database(settings.database_url, pool_size=8)
+    database = Database(settings.database_url, 8, STATEMENT_TIMEOUT_S)
     prefect = PrefectApi(settings.prefect_api_url, settings.prefect_auth)
     keys = keys_from(settings)
     inbox = Inbox(database)
     checks: dict[str, Check] = {
-        "database": database.check,
+        "database": inbox.check,
         "prefect": prefect.check,
         "dispatcher": partial(check_dispatcher, database),
     }

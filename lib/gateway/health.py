@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
@@ -12,20 +13,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from lib.errors import PotokError
 from lib.gateway import metrics
+from lib.store.bounded import bounded
 from lib.store.inbox import Inbox, InboxFigures
 
 log = logging.getLogger(__name__)
 
-CHECK_TIMEOUT_S = 3.0
+CHECK_TIMEOUT_S = 3.0  # of each check, and of the figures; all are asked at once
 AWAY = InboxFigures(*[float("nan")] * 4)
 
-Check = Callable[[], Awaitable[None]]
+Check = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def _outcome(check: Check) -> str:
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
-            await check()
+        await bounded(check(), CHECK_TIMEOUT_S)
     except PotokError as exc:
         return str(exc)
     except TimeoutError:
@@ -61,10 +62,10 @@ def health_router(checks: Mapping[str, Check], inbox: Inbox) -> APIRouter:
 
     @router.get("/metrics")
     async def prometheus() -> Response:
-        """Prometheus' text format; the inbox's gauges are NaN while the database is away."""
+        """Prometheus' text format; the inbox's gauges are NaN without the database."""
         try:
-            now = await inbox.figures()
-        except PotokError:
+            now = await bounded(inbox.figures(), CHECK_TIMEOUT_S)
+        except (PotokError, TimeoutError):
             now = AWAY
         metrics.WAITING.set(now.waiting)
         metrics.OLDEST_SECONDS.set(now.oldest_s)

@@ -51,9 +51,12 @@ def url_from(dsn: str, driver: str = "postgresql+psycopg") -> URL:
     )
 
 
-def conninfo_from(dsn: str) -> str:
-    """A DSN with our time limits, for a connection of psycopg's own."""
-    return make_conninfo(dsn, **CONNECT)
+def _connect_with(statement_timeout_s: float | None) -> dict[str, str | int]:
+    if statement_timeout_s is None:
+        return CONNECT
+    # Told at the start of the session: no round trip of its own.
+    options = f"{KEEPALIVE} -c statement_timeout={round(statement_timeout_s * 1000)}"
+    return CONNECT | {"options": options}
 
 
 class Database:
@@ -62,16 +65,21 @@ class Database:
     Args:
         dsn: ``postgresql://user:password@host:port/name`` or any libpq DSN.
         pool_size: connections kept open; twice as many may be opened under load.
+        statement_timeout_s: what a statement may take, a wait for a lock included, before
+            PostgreSQL itself ends it; None: as the server says.
     """
 
-    def __init__(self, dsn: str, pool_size: int = 4) -> None:
+    def __init__(
+        self, dsn: str, pool_size: int = 4, statement_timeout_s: float | None = None
+    ) -> None:
         self.dsn = dsn
+        self._connect = _connect_with(statement_timeout_s)
         self.engine: AsyncEngine = create_async_engine(
             url_from(dsn),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
-            connect_args=CONNECT,
+            connect_args=self._connect,
         )
         self._kept: list[tuple[float, Session]] = []
 
@@ -128,8 +136,10 @@ class Database:
             try:
                 if time.monotonic() - kept_at > TRUSTED_S:
                     await connection.execute("select 1")
-            except psycopg.Error:
+            except BaseException as exc:
                 await connection.close()
+                if not isinstance(exc, psycopg.Error):
+                    raise
             else:
                 return connection
         return await self.session()
@@ -152,7 +162,7 @@ class Database:
         """
         try:
             return await psycopg.AsyncConnection.connect(
-                conninfo_from(self.dsn), autocommit=True, application_name=name
+                make_conninfo(self.dsn, **self._connect), autocommit=True, application_name=name
             )
         except psycopg.OperationalError as exc:
             raise Unavailable("the database is away") from exc

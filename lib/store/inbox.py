@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from sqlalchemy import Row, func, select, text, update
 from sqlmodel import col
 
 from lib.errors import Unavailable
+from lib.store.bounded import bounded
 from lib.store.engine import Database
 from lib.store.tables import Batch, Delivery
 
@@ -21,6 +23,9 @@ CHANNEL = "potok_inbox"  # a delivery was committed, or a batch closed: the disp
 STATES = ("received", "claimed", "failed", "done", "dead")
 
 AT_ONCE = 100  # deliveries of one commit
+ANSWER_WITHIN_S = 8.0  # whatever the database does: a caller that waits longer sends it again
+COMMIT_WITHIN_S = 4.0  # of one group; after it its session is dropped, the next takes another
+STUCK_AFTER_S = 1.5  # a commit under way for longer is told by ``check``
 
 # The dispatchers hear of it when it is committed, and of a second copy never.
 _ACCEPT = """
@@ -103,6 +108,18 @@ class Inbox:
         self._database = database
         self._arrived: list[_Arrived] = []
         self._writing: asyncio.Task[None] | None = None
+        self._began_at: float | None = None  # of the commit under way
+
+    async def check(self) -> None:
+        """Raise Unavailable unless a delivery can be committed now; nothing is written."""
+        began_at = self._began_at
+        if began_at is not None and (took_s := time.monotonic() - began_at) > STUCK_AFTER_S:
+            raise Unavailable(f"the database has not ended a commit for {took_s:.1f} s")
+        async with self._database.transaction() as connection:
+            # The lock that an insert takes: it waits where that would, and nobody waits for it.
+            await connection.execute(text("lock table deliveries in row exclusive mode"))
+            if (await connection.execute(text("show transaction_read_only"))).scalar() == "on":
+                raise Unavailable("the database is read-only")
 
     async def accept(self, delivery: NewDelivery) -> bool:
         """Commit a delivery, together with all that arrive while the commit before is under way.
@@ -111,13 +128,20 @@ class Inbox:
             False when its key was here before: nothing was done then.
 
         Raises:
-            Unavailable: it is not committed, or nobody knows; send it again.
+            Unavailable: it is not committed, or nobody knows; send it again. After
+                ``ANSWER_WITHIN_S`` at the latest.
         """
         committed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._arrived.append((delivery, committed))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
-        return await committed
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await committed
+        except TimeoutError:
+            raise Unavailable(
+                f"the database is stuck: no commit in {ANSWER_WITHIN_S:g} s"
+            ) from None
 
     async def _write(self) -> None:
         """Commit what has arrived, until nothing more has."""
@@ -125,8 +149,11 @@ class Inbox:
             group, self._arrived = self._arrived[:AT_ONCE], self._arrived[AT_ONCE:]
             await self._commit(group)
 
-    async def _commit(self, group: Sequence[_Arrived]) -> None:
+    async def _commit(self, arrived: Sequence[_Arrived]) -> None:
         """Commit a group and tell its callers; what PostgreSQL refuses fails alone."""
+        group = [one for one in arrived if not one[1].done()]  # the others were answered 503
+        if not group:
+            return
         try:
             new = await self._insert([delivery for delivery, _ in group])
         except Exception as exc:  # noqa: BLE001 — whoever waits for it is told
@@ -139,12 +166,26 @@ class Inbox:
                     committed.set_exception(exc)
             return
         for delivery, committed in group:
-            if not committed.done():  # its caller may have hung up
+            if not committed.done():  # its caller may have given up
                 committed.set_result(delivery.key in new)
             new.discard(delivery.key)
 
     async def _insert(self, deliveries: Sequence[NewDelivery]) -> set[str]:
-        """Commit deliveries; the keys of those that were not here before."""
+        """Commit deliveries; the keys of those that were not here before.
+
+        Raises:
+            Unavailable: it took too long, and its session is dropped; or as ``autocommit`` says.
+        """
+        self._began_at = time.monotonic()
+        try:
+            return await bounded(self._insert_on_a_session(deliveries), COMMIT_WITHIN_S)
+        except TimeoutError:
+            stuck = f"the database is stuck: no commit in {COMMIT_WITHIN_S:g} s"
+            raise Unavailable(stuck) from None
+        finally:
+            self._began_at = None
+
+    async def _insert_on_a_session(self, deliveries: Sequence[NewDelivery]) -> set[str]:
         given = orjson.dumps([asdict(delivery) for delivery in deliveries]).decode()
         async with self._database.autocommit() as connection:
             rows = await connection.execute(_ACCEPT, (given, CHANNEL))
