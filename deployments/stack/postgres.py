@@ -41,6 +41,7 @@ OPTIONS = {
     "max_parallel_workers_per_gather": "0",  # no shared memory outside, however small /dev/shm
     "jit": "off",
     "log_checkpoints": "off",
+    "log_error_verbosity": "terse",  # DETAIL has the failing row: people's names and phones
     "timezone": "UTC",
     "log_timezone": "UTC",
 }

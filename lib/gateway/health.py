@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from lib.errors import PotokError
 from lib.gateway import metrics
 from lib.store.bounded import bounded
+from lib.store.failures import StatementFailed
 from lib.store.inbox import Inbox, InboxFigures
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def health_router(checks: Mapping[str, Check], inbox: Inbox) -> APIRouter:
         """Prometheus' text format; the inbox's gauges are NaN without the database."""
         try:
             now = await bounded(inbox.figures(), CHECK_TIMEOUT_S)
-        except (PotokError, TimeoutError):
+        except (PotokError, StatementFailed, TimeoutError):
             now = AWAY
         metrics.WAITING.set(now.waiting)
         metrics.OLDEST_SECONDS.set(now.oldest_s)

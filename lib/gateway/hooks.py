@@ -22,6 +22,7 @@ from lib.domain.telegram import message_from_update
 from lib.errors import BadSignature, PotokError, Rejected, Unavailable
 from lib.gateway import metrics
 from lib.gateway.body import TooLarge, TooSlow, json_object_from, read_body
+from lib.store.failures import StatementFailed
 from lib.store.inbox import Inbox, NewDelivery
 
 log = logging.getLogger(__name__)
@@ -119,17 +120,19 @@ async def _answered(door: str, work: Callable[[], Awaitable[dict[str, object]]])
     try:
         body = await work()
         status, result = 200, str(body["result"])
-    except PotokError as exc:
+    except (PotokError, StatementFailed) as exc:
         status, result = _status(exc), type(exc).__name__
         body = {"ok": False, "error": result, "detail": str(exc)}
         log.info("hook.refused door=%s status=%d reason=%s", door, status, result)
+        if isinstance(exc, StatementFailed):
+            log.error("hook.failed door=%s reason=%s", door, exc)  # a bug: it names the SQLSTATE
     metrics.DELIVERIES.labels(door, result).inc()
     metrics.ANSWER_SECONDS.labels(door).observe(time.perf_counter() - started)
     headers = {"Retry-After": "1"} if status == 503 else None
     return JSONResponse(body, status, headers)
 
 
-def _status(error: PotokError) -> int:
+def _status(error: Exception) -> int:
     """The HTTP status that says whose fault it is, and whether to come again."""
     statuses: tuple[tuple[type[PotokError], int], ...] = (
         (UnknownDoor, 404),

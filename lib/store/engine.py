@@ -10,11 +10,10 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import URL, text
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from lib.errors import Unavailable
+from lib.store.failures import FOREIGN, failure_from
 
 # A peer whose machine lost power must not keep its locks for the two hours of the default.
 KEEPALIVE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
@@ -80,6 +79,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=10,
             connect_args=self._connect,
+            hide_parameters=True,
         )
         self._kept: list[tuple[float, Session]] = []
 
@@ -101,12 +101,13 @@ class Database:
         Raises:
             Unavailable: PostgreSQL is away or went away; nothing was committed, unless the
                 answer to the commit itself was lost. Statements here are safe to repeat.
+            StatementFailed: PostgreSQL refuses a statement.
         """
         try:
             async with self.engine.begin() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, PoolTimeoutError) as exc:
-            raise Unavailable(f"the database is away: {type(exc).__name__}") from exc
+        except FOREIGN as exc:
+            raise failure_from(exc) from None
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[Session]:
@@ -114,14 +115,15 @@ class Database:
 
         Raises:
             Unavailable: PostgreSQL is away or went away; a statement may have been committed.
+            StatementFailed: PostgreSQL refuses a statement.
         """
         connection = await self.take()
         try:
             yield connection
         except BaseException as exc:
             await connection.close()
-            if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
-                raise Unavailable(f"the database is away: {type(exc).__name__}") from exc
+            if isinstance(exc, FOREIGN):
+                raise failure_from(exc) from None
             raise
         await self.keep(connection)
 

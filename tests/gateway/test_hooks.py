@@ -22,7 +22,7 @@ from tests.gateway.doors import (
     contract,
     doors_of,
 )
-from tests.store.making import deliveries
+from tests.store.making import deliveries, run_sql
 from tests.support import free_port
 
 
@@ -233,3 +233,15 @@ async def test_a_database_that_is_away_is_503_and_come_again(db: Database) -> No
             assert "secret" not in answer.text
         assert (await doors.telegram(b"{")).status_code == 422  # that can be told without it
     await nowhere.close()
+
+
+async def test_what_the_database_refuses_is_503_without_the_row(db: Database, doors: Doors) -> None:
+    await run_sql(db, "alter table deliveries add constraint hard check (lane <> 'telegram:7')")
+    try:
+        answer = await doors.telegram(update())
+    finally:
+        await run_sql(db, "alter table deliveries drop constraint hard")
+    assert (answer.status_code, answer.json()["error"]) == (503, "StatementFailed")
+    assert "CheckViolation" in answer.json()["detail"]
+    assert "Анна" not in answer.text
+    assert (await doors.telegram(update())).json()["result"] == "accepted"
