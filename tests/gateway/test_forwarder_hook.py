@@ -38,12 +38,17 @@ async def test_the_old_secret_is_good_while_it_is_known(db: Database, doors: Doo
         assert (await newer.forwarder(contract(), secret=OLD_SECRET)).status_code == 401
 
 
-async def test_one_good_signature_of_several_is_enough(doors: Doors) -> None:
+@pytest.mark.parametrize(
+    "beside", ["v1a,AAAA {other}", "v1,xx", "bad", ",", "v1,a,b", "v1,%%%", "v1,", "{other} v1 "]
+)
+async def test_one_good_signature_of_several_is_enough(doors: Doors, beside: str) -> None:
     content = orjson.dumps(contract())
     headers = signature(content)
+    good = headers["webhook-signature"]
     other = signature(content, OTHER_SECRET)["webhook-signature"]
-    headers["webhook-signature"] = f"v1a,AAAA {other} {headers['webhook-signature']}"
-    assert (await doors.forwarder(content, headers=headers)).status_code == 200
+    for signatures in (f"{beside} {good}", f"{good} {beside}"):
+        headers["webhook-signature"] = signatures.format(other=other)
+        assert (await doors.forwarder(content, headers=headers)).status_code == 200
 
 
 CONTENT = orjson.dumps(contract())
