@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI
 
+from lib.gateway.headers import BoundedHeaders
 from lib.gateway.health import Check, health_router
 from lib.gateway.hooks import DoorKeys, hooks_router
 from lib.store.inbox import Inbox
@@ -19,7 +20,8 @@ def create_app(inbox: Inbox, keys: DoorKeys, checks: Mapping[str, Check]) -> Fas
         keys: who may knock.
         checks: what ``/readyz`` asks.
     """
-    app = FastAPI(title="potok gateway", docs_url=None, redoc_url=None)
+    app = FastAPI(openapi_url=None)  # a stranger is told of no door; without it there are no docs
+    app.add_middleware(BoundedHeaders)
     app.include_router(hooks_router(inbox, keys))
     app.include_router(health_router(checks, inbox))
     return app

@@ -127,18 +127,22 @@ def hooks_router(inbox: Inbox, keys: DoorKeys) -> APIRouter:
 async def _answered(door: str, work: Callable[[], Awaitable[dict[str, object]]]) -> JSONResponse:
     """What a door's work gives, or its error as an answer; both are counted."""
     started = time.perf_counter()
+    headers = {}
     try:
         body = await work()
         status, result = 200, str(body["result"])
     except (PotokError, StatementFailed) as exc:
         status, result = _status(exc), type(exc).__name__
         body = {"ok": False, "error": result, "detail": str(exc)}
+        if status == 503:
+            headers = {"Retry-After": "1"}
+        elif isinstance(exc, TooLarge | TooSlow):
+            headers = {"Connection": "close"}  # the rest of the body may follow
         log.info("hook.refused door=%s status=%d reason=%s", door, status, result)
         if isinstance(exc, StatementFailed):
             log.error("hook.failed door=%s reason=%s", door, exc)  # a bug: it names the SQLSTATE
     metrics.DELIVERIES.labels(door, result).inc()
     metrics.ANSWER_SECONDS.labels(door).observe(time.perf_counter() - started)
-    headers = {"Retry-After": "1"} if status == 503 else None
     return JSONResponse(body, status, headers)
 
 
