@@ -6,20 +6,24 @@ sandbox's. A value that is set but empty counts as not set, so a copied ``.env.e
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deployments import credentials
 from deployments.stack import child_env, sandbox_access
 from lib.errors import Rejected, Unavailable
 
@@ -68,11 +72,17 @@ class Settings(BaseSettings):
     telegram_bot_name: str = Field(default="main", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     telegram_bot_token: SecretStr | None = None
     telegram_api_base: Address = "https://api.telegram.org"
-    telegram_webhook_secret: SecretStr | None = None
+    telegram_webhook_secret: Annotated[
+        SecretStr | None, AfterValidator(credentials.telegram_webhook_secret)
+    ] = None
     telegram_webhook_url: Address | None = None
     telegram_alert_chat: int | None = None
-    forwarder_secret: SecretStr | None = None
-    bitrix24_webhook_url: SecretStr | None = None
+    forwarder_secret: Annotated[SecretStr | None, AfterValidator(credentials.forwarder_secret)] = (
+        None
+    )
+    bitrix24_webhook_url: Annotated[
+        SecretStr | None, AfterValidator(credentials.bitrix24_webhook_url)
+    ] = None
     bitrix24_limit: str = Field(default="50/2", pattern=r"^(off|[1-9]\d*/\d+(\.\d+)?)$")
     llm_base_url: Address | None = None
     llm_api_key: SecretStr | None = None
@@ -98,15 +108,11 @@ class Settings(BaseSettings):
             )
         return SecretStr(f"postgresql://{rest}")
 
-    @field_validator("bitrix24_webhook_url")
+    @field_validator("telegram_webhook_url")
     @classmethod
-    def _webhook(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is None:
-            return None
-        parts = urlsplit(url.get_secret_value())
-        if parts.scheme not in ("http", "https") or "/rest/" not in parts.path:
-            raise ValueError("should be https://<portal>/rest/<user id>/<code>/")
-        return SecretStr(url.get_secret_value().rstrip("/") + "/")
+    def _the_hook_of_the_bot(cls, url: str | None, known: ValidationInfo) -> str | None:
+        bot = known.data.get("telegram_bot_name")  # absent when it is itself wrong
+        return url if url is None or bot is None else credentials.telegram_webhook_url(url, bot)
 
     @model_validator(mode="after")
     def _sandbox_stands_in(self) -> Settings:
@@ -223,6 +229,22 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**given)
     except ValidationError as exc:
         raise Rejected("; ".join(_advice(error) for error in exc.errors())) from None
+
+
+def unknown_variables(env_file: Path | None = None) -> list[str]:
+    """What is in ``.env``, begins with ``POTOK_`` and is read by nobody; one line each.
+
+    Args:
+        env_file: instead of the checkout's.
+    """
+    path = env_file or Settings.model_config.get("env_file")
+    known = [name for field in Settings.model_fields if (name := variable_of(field))]
+    lines = []
+    for name in dotenv_values(path) if isinstance(path, Path) and path.is_file() else ():
+        if name.upper().startswith("POTOK_") and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, 1, 0)
+            lines.append(f"{name} in .env is read by nobody: is {near[0]} meant?")
+    return lines
 
 
 def variable_of(field: str) -> str:

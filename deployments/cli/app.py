@@ -48,10 +48,13 @@ def up(
 ) -> None:
     """Start the stack and stay until Ctrl-C."""
     from deployments.cli import up as cli_up
-    from deployments.cli.show import plain_errors
+    from deployments.cli.show import err, plain_errors
+    from deployments.settings import unknown_variables
 
     with plain_errors():
         settings = settings_for(sandbox)
+        for line in unknown_variables():
+            err.print(line, style="yellow", soft_wrap=True)
         if detach:
             cli_up.detach(settings, ["--sandbox"] if sandbox else [])
         else:
@@ -108,8 +111,9 @@ def doctor() -> None:
 @app.command()
 def init() -> None:
     """Write the credential blocks from the environment and .env; set the bot's webhook."""
+    from deployments.cli.doctor import undelivered
     from deployments.cli.running import find_running
-    from deployments.cli.show import out, plain_errors, waiting
+    from deployments.cli.show import err, out, plain_errors, waiting
     from deployments.stack.program import http_ready
     from lib.errors import Unavailable
 
@@ -126,6 +130,8 @@ def init() -> None:
             out.print(f"written {name}")
         if hook:
             out.print(f"Telegram delivers to {hook}")
+        elif lacking := undelivered(settings):
+            err.print(lacking, style="yellow", soft_wrap=True)
 
 
 for _name, _module in GROUPS.items():

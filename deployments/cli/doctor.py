@@ -10,12 +10,12 @@ import httpx
 from pydantic import SecretStr
 from rich.table import Table
 
-from deployments.settings import Settings, variable_of
+from deployments.settings import Settings, unknown_variables, variable_of
 from deployments.stack import databases, pidfiles
 from lib.errors import PotokError
 
-OK, MISSING, BROKEN, OFF = "ok", "missing", "broken", "off"
-COLOURS = {OK: "green", MISSING: "yellow", BROKEN: "red", OFF: "dim"}
+OK, MISSING, UNKNOWN, BROKEN, OFF = "ok", "missing", "unknown", "broken", "off"
+COLOURS = {OK: "green", MISSING: "yellow", UNKNOWN: "yellow", BROKEN: "red", OFF: "dim"}
 TIMEOUT_S = 10.0
 
 
@@ -24,7 +24,8 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        state: ``ok``; ``missing``: not configured; ``broken``: configured and does not work;
+        state: ``ok``; ``missing``: not configured; ``unknown``: a variable that nobody reads;
+            ``broken``: configured and does not work;
             ``off``: not running, which is no fault.
         words: for people; never a secret.
     """
@@ -47,7 +48,21 @@ async def examine(settings: Settings) -> list[Finding]:
         looks.append(_door("sandbox", f"{settings.sandbox_url}/healthz", up, True))
     else:
         looks += [_telegram(settings), _bitrix(settings), _llm(settings)]
-    return [stack, *await asyncio.gather(*looks), *_secrets(settings)]
+    found = [stack, *await asyncio.gather(*looks), *_secrets(settings)]
+    if lacking := undelivered(settings):
+        found.append(Finding("deliveries", MISSING, lacking))
+    return [*found, *(Finding("settings", UNKNOWN, line) for line in unknown_variables())]
+
+
+def undelivered(settings: Settings) -> str | None:
+    """What is not set, so that Telegram does not deliver the bot's messages; ``None``: nothing."""
+    if settings.telegram_bot_token is None:
+        return None
+    fields = ("telegram_webhook_url", "telegram_webhook_secret")
+    lacking = " and ".join(variable_of(f) for f in fields if getattr(settings, f) is None)
+    if not lacking:
+        return None
+    return f"Telegram is told of no hook and delivers nothing: set {lacking}, then `potok init`"
 
 
 async def _database(settings: Settings, up: bool) -> Finding:

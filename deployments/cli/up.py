@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from deployments.cli.show import ConsoleProgress, out, waiting
-from deployments.settings import ROOT, Settings
+from deployments.settings import ROOT, Settings, unknown_variables
 from deployments.stack import pidfiles
 from deployments.stack.stack import Stack
 from lib.errors import Rejected, Unavailable
@@ -90,7 +90,12 @@ def _wait_until_ready(settings: Settings, child: subprocess.Popen[bytes], log: P
             if entry is not None and entry.pid == child.pid and entry.ready_at:
                 return
         else:
-            lines = [line for line in log.read_text().splitlines() if line[:1].strip()]
+            said = unknown_variables()  # this process has told of them
+            lines = [
+                line
+                for line in log.read_text().splitlines()
+                if line[:1].strip() and line not in said
+            ]
             raise Unavailable("\n".join(lines) or f"it stopped at once (log: {log})")
     child.send_signal(signal.SIGTERM)
     raise Unavailable(f"not ready in {START_WITHIN_S:.0f} s, so it was stopped (log: {log})")

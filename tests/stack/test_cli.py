@@ -78,7 +78,7 @@ async def test_the_doctor_names_what_is_missing_and_what_is_broken(tmp_path: Pat
         LLM_BASE_URL=f"{nobody}/v1",
         LLM_MODEL="m",
         LLM_API_KEY="hidden-key",
-        FORWARDER_SECRET="whsec_hidden",
+        FORWARDER_SECRET="whsec_" + "hidden00" * 4,
     )
     findings = {finding.name: finding for finding in await examine(settings)}
     assert findings["Telegram"].state == BROKEN
@@ -86,6 +86,8 @@ async def test_the_doctor_names_what_is_missing_and_what_is_broken(tmp_path: Pat
     assert findings["Bitrix24"].state == MISSING
     assert findings["FORWARDER_SECRET"].state == OK
     assert findings["TELEGRAM_WEBHOOK_SECRET"].state == MISSING
+    assert findings["deliveries"].state == MISSING
+    assert "set TELEGRAM_WEBHOOK_URL and TELEGRAM_WEBHOOK_SECRET" in findings["deliveries"].words
     assert not [one for one in findings.values() if "hidden" in one.words]
 
 

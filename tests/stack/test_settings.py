@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,15 @@ from hypothesis import strategies as st
 from prefect.logging.configuration import DEFAULT_LOGGING_SETTINGS_PATH, load_logging_config
 from prefect.settings import Settings as PrefectSettings
 from prefect.settings.models.root import _get_settings_accessors
+from pydantic import SecretStr
 
-from deployments.settings import ROOT, Settings, read_settings, variable_of
+from deployments.settings import (
+    ROOT,
+    Settings,
+    read_settings,
+    unknown_variables,
+    variable_of,
+)
 from deployments.stack import child_env
 from lib.errors import Rejected, Unavailable
 
@@ -56,6 +64,15 @@ def test_the_sandbox_counts_over_credentials_when_asked_for() -> None:
         ("DATABASE_URL", "mysql://u:hidden@h/d", "DATABASE_URL should be postgresql://"),
         ("DATABASE_URL", "postgresql://u:hidden@h", "DATABASE_URL should name a database"),
         ("BITRIX24_WEBHOOK_URL", "https://p/hidden", "BITRIX24_WEBHOOK_URL should be https://"),
+        ("TELEGRAM_WEBHOOK_URL", "https://p/hooks/telegram", "/hooks/telegram/main: the gateway"),
+        ("TELEGRAM_WEBHOOK_URL", "https://p/hooks/telegram/other", "/hooks/telegram/main: the"),
+        ("TELEGRAM_WEBHOOK_URL", "https://p q/hooks/telegram/main", "/hooks/telegram/main: the"),
+        ("TELEGRAM_WEBHOOK_SECRET", "hidden word", "TELEGRAM_WEBHOOK_SECRET should be 1 to 256"),
+        ("TELEGRAM_WEBHOOK_SECRET", "x" * 257, "TELEGRAM_WEBHOOK_SECRET should be 1 to 256"),
+        ("FORWARDER_SECRET", "whsec_hidden", "FORWARDER_SECRET should be whsec_ and 24 to 64"),
+        ("FORWARDER_SECRET", "A" * 44, "FORWARDER_SECRET should be whsec_"),
+        ("FORWARDER_SECRET", "whsec_" + "A" * 88, "FORWARDER_SECRET should be whsec_"),
+        ("FORWARDER_SECRET", "whsec_" + "ж" * 44, "FORWARDER_SECRET should be whsec_"),
     ],
 )
 def test_a_wrong_value_is_one_line_without_secrets(variable: str, value: str, words: str) -> None:
@@ -64,6 +81,31 @@ def test_a_wrong_value_is_one_line_without_secrets(variable: str, value: str, wo
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "hidden" not in str(caught.value)
+
+
+def test_the_hook_is_that_of_the_bot() -> None:
+    url = "https://potok.example/hooks/telegram/sales"
+    settings = read_settings(TELEGRAM_BOT_NAME="sales", TELEGRAM_WEBHOOK_URL=url, **REAL)
+    assert settings.telegram_webhook_url == url
+    with pytest.raises(Rejected, match=r"^TELEGRAM_BOT_NAME should be letters[^;]*$"):
+        read_settings(TELEGRAM_BOT_NAME="a b", TELEGRAM_WEBHOOK_URL=url)
+
+
+@given(st.binary(min_size=24, max_size=64))
+def test_a_forwarders_secret_is_any_of_24_to_64_bytes(key: bytes) -> None:
+    secret = f"whsec_{base64.b64encode(key).decode()}"
+    assert read_settings(FORWARDER_SECRET=secret, **REAL).forwarder_secret == SecretStr(secret)
+
+
+def test_a_variable_that_nobody_reads_is_told_with_the_nearest(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("POTOK_PROT=1\nPOTOK_PORT=8001\nPORT=2\nexport POTOK_SANDBOKS=true\n")
+    assert unknown_variables(env_file) == [
+        "POTOK_PROT in .env is read by nobody: is POTOK_PORT meant?",
+        "POTOK_SANDBOKS in .env is read by nobody: is POTOK_SANDBOX meant?",
+    ]
+    assert unknown_variables(tmp_path / "absent") == []
+    assert unknown_variables(ROOT / ".env.example") == []
 
 
 def test_variables_of_the_shell_that_only_look_alike_are_not_read(
