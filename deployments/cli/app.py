@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deployments.cli.streams import PotokGroup
+
 if TYPE_CHECKING:
     from deployments.settings import Settings
 
@@ -26,6 +28,7 @@ app = typer.Typer(
     help="Potok: a small company's data flows.",
     no_args_is_help=True,
     add_completion=False,
+    cls=PotokGroup,
     rich_markup_mode=None,  # rich's help would take longer than most commands
     pretty_exceptions_enable=False,
 )
@@ -41,12 +44,33 @@ def settings_for(sandbox: bool = False) -> Settings:
     return read_settings(POTOK_SANDBOX=True) if sandbox else read_settings()
 
 
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import version
+
+    commit = import_module("deployments.provision").version()
+    typer.echo(f"potok {version('potok')} ({commit})")
+    raise typer.Exit
+
+
+@app.callback()
+def potok(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print it and the commit.", callback=_print_version),
+    ] = False,
+) -> None:
+    """Potok: a small company's data flows."""
+
+
 @app.command()
 def up(
     sandbox: Sandbox = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready.")] = False,
 ) -> None:
     """Start the stack and stay until Ctrl-C."""
+    from deployments.cli import home
     from deployments.cli import up as cli_up
     from deployments.cli.show import err, plain_errors
     from deployments.settings import unknown_variables
@@ -55,6 +79,7 @@ def up(
         settings = settings_for(sandbox)
         for line in unknown_variables():
             err.print(line, style="yellow", soft_wrap=True)
+        home.check(settings.home)
         if detach:
             cli_up.detach(settings, ["--sandbox"] if sandbox else [])
         else:

@@ -10,6 +10,7 @@ import httpx
 from pydantic import SecretStr
 from rich.table import Table
 
+from deployments.cli import home
 from deployments.settings import Settings, unknown_variables, variable_of
 from deployments.stack import databases, pidfiles
 from lib.errors import PotokError
@@ -48,6 +49,8 @@ async def examine(settings: Settings) -> list[Finding]:
         looks.append(_door("sandbox", f"{settings.sandbox_url}/healthz", up, True))
     else:
         looks += [_telegram(settings), _bitrix(settings), _llm(settings)]
+    if trouble := home.trouble_with(settings.home):
+        stack = Finding("stack", BROKEN, trouble)
     found = [stack, *await asyncio.gather(*looks), *_secrets(settings)]
     if lacking := undelivered(settings):
         found.append(Finding("deliveries", MISSING, lacking))

@@ -92,18 +92,17 @@ async def _newest(settings: Settings, state: str, limit: int) -> list[DeliveryVi
 
 async def _found(settings: Settings, keys: list[str]) -> list[DeliveryView]:
     """The deliveries of these keys or numbers; Rejected names those that are unknown."""
-    from deployments.cli.store import MAX_ID, opened
+    from deployments.cli.store import is_id, is_text, on_screen, opened
     from lib.errors import Rejected
     from lib.store.inbox import Inbox
 
     views, unknown = [], []
     async with opened(settings) as database:
         for key in keys:
-            is_id = key.isascii() and key.isdigit() and int(key) <= MAX_ID
-            sane = (is_id or not key.isdigit()) and "\x00" not in key
+            sane = (is_id(key) or not key.isdigit()) and is_text(key)
             view = await Inbox(database).show(key) if sane else None
             views += [view] if view else []
-            unknown += [] if view else [key]
+            unknown += [] if view else [on_screen(key if len(key) <= 80 else f"{key[:80]}…")]
     if unknown:
         raise Rejected(f"no delivery has the key or number {', '.join(unknown)}")
     return views

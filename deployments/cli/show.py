@@ -85,6 +85,10 @@ def plain_errors() -> Iterator[None]:
         fail(
             f"no permission for {exc.filename}: choose another POTOK_HOME, or the user who owns it"
         )
+    except OSError as exc:
+        if exc.filename is None:
+            raise
+        fail(f"{exc.filename}: {exc.strerror}")
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(0) from None
 

@@ -51,9 +51,21 @@ def id_from(word: str, what: str) -> int:
     Raises:
         Rejected: it is none.
     """
-    if word.isascii() and word.isdigit() and int(word) <= MAX_ID:
+    if is_id(word):
         return int(word)
-    raise Rejected(f"{word!r} is no {what}: a number is meant")
+    shown = on_screen(word if len(word) <= 40 else f"{word[:40]}…")
+    raise Rejected(f"'{shown}' is no {what}: a number is meant")
+
+
+def is_id(word: str) -> bool:
+    """Whether a word could be one of our numbers."""
+    # The length comes first: Python refuses to read more than 4300 digits.
+    return word.isascii() and word.isdigit() and len(word) <= 19 and int(word) <= MAX_ID
+
+
+def is_text(word: str) -> bool:
+    """Whether PostgreSQL could store a word: no NUL, and no byte that was no UTF-8."""
+    return "\x00" not in word and not any("\ud800" <= char <= "\udfff" for char in word)
 
 
 def time_text(at: datetime | None) -> str:

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import socket
-import sys
 from pathlib import Path
 
 import psutil
@@ -13,20 +10,8 @@ import pytest
 from deployments.cli.doctor import BROKEN, MISSING, OK, examine
 from deployments.settings import read_settings
 from deployments.stack import pidfiles
+from tests.stack.conftest import run_potok as potok
 from tests.support import free_port, until
-
-
-async def potok(home: Path, *words: str, **variables: str) -> tuple[int, str, str]:
-    """Run ``potok``: exit code, output, errors."""
-    names = ("", "SANDBOX_", "PREFECT_", "PG_")
-    env = {f"POTOK_{name}PORT": str(free_port()) for name in names}
-    env |= {"PATH": os.environ["PATH"], "POTOK_HOME": str(home), "COLUMNS": "200", **variables}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "deployments.cli.app", *words,
-        env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    said, wrong = await asyncio.wait_for(process.communicate(), 300)
-    return process.returncode or 0, said.decode(), wrong.decode()
 
 
 async def test_a_home_where_nothing_runs(tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ async def test_the_dead_come_back_by_name_or_all(potok: Potok, filled: Filled) -
     [
         ("inbox show telegram:main:99", "no delivery has the key or number telegram:main:99"),
         ("inbox show 99999999999999999999", "no delivery has the key or number 99999999999999"),
+        (f"inbox show {'1' * 5000}", f"no delivery has the key or number {'1' * 80}…"),
+        ("inbox show \udcff\udcfe", "no delivery has the key or number \ufffd\ufffd"),
         ("inbox show ²", "no delivery has the key or number ²"),
         ("inbox list --state ded", "there is no state 'ded': it is one of received, claimed"),
         ("inbox retry", "name the deliveries, or give --all-dead"),
@@ -138,6 +140,7 @@ async def test_the_dead_come_back_by_name_or_all(potok: Potok, filled: Filled) -
         ("inbox retry 2 77", "no delivery has the key or number 77"),
         ("inbox retry 2 3", "only the dead come back: telegram:main:3 is received"),
         ("leads show 99", "there is no lead 99: `potok leads list`"),
+        (f"leads show {'1' * 5000}", f"'{'1' * 40}…' is no lead: a number is meant"),
         ("leads show anna", "'anna' is no lead: a number is meant"),
     ],
 )

@@ -1,0 +1,75 @@
+"""Homes that cannot be used, and outputs that take nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deployments.cli.doctor import BROKEN, examine
+from deployments.cli.home import trouble_with
+from deployments.settings import read_settings
+from tests.stack.conftest import Potok, run_potok
+
+
+@pytest.fixture
+def a_file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def read_only() -> Path:
+    """A directory where not even root may write."""
+    return Path("/proc")
+
+
+@pytest.mark.parametrize("words", ["up", "up --detach", "demo --once"])
+async def test_a_home_that_cannot_be_used_is_one_line(
+    potok: Potok, a_file: Path, read_only: Path, words: str
+) -> None:
+    for home in (a_file, a_file / "below", read_only / "potok"):
+        code, said, wrong = await potok(*words.split(), POTOK_HOME=str(home))
+        assert (code, said) == (1, "")
+        assert wrong.startswith(f"POTOK_HOME {home} cannot be ")
+        assert wrong.count("\n") == 1
+
+
+async def test_the_doctor_says_that_a_home_cannot_be_used(a_file: Path, read_only: Path) -> None:
+    for home in (a_file, read_only):
+        findings = await examine(read_settings(POTOK_HOME=home))
+        assert findings[0].state == BROKEN
+        assert f"POTOK_HOME {home} cannot be " in findings[0].words
+
+
+def test_a_home_that_is_not_there_yet_is_not_made_by_looking(tmp_path: Path) -> None:
+    assert trouble_with(tmp_path / "not" / "yet") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("words", ["status", "doctor"])
+async def test_an_output_that_is_full_is_one_line(tmp_path: Path, words: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        code, _, wrong = await run_potok(tmp_path, words, stdout=full)
+    assert (code, wrong) == (1, "the output cannot be written: No space left on device\n")
+
+
+async def test_letters_that_the_output_lacks_are_replaced(tmp_path: Path) -> None:
+    code, said, wrong = await run_potok(tmp_path, "down", PYTHONIOENCODING="ascii")
+    assert (code, said, wrong) == (0, "stopping ?\nnothing was running\n", "")
+
+
+async def test_a_key_of_bytes_that_are_no_text_is_one_line(tmp_path: Path, database: str) -> None:
+    words = ("inbox", "show", os.fsdecode(b"\xff\xfe"))
+    code, said, wrong = await run_potok(tmp_path, *words, DATABASE_URL=database)
+    assert (code, said) == (1, "")
+    assert wrong == "no delivery has the key or number \ufffd\ufffd\n"
+
+
+async def test_the_version_is_the_packages_and_the_commit(potok: Potok) -> None:
+    code, said, wrong = await potok("--version")
+    assert (code, wrong) == (0, "")
+    assert said.startswith("potok 0.1.0 (")
