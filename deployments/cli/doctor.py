@@ -38,8 +38,8 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything at once."""
-    up = pidfiles.HomeLock(pidfiles.run_dir(settings.home)).owner() is not None
-    stack = Finding("stack", OK, "running") if up else Finding("stack", OFF, "`potok up` starts it")
+    stack = _stack(settings)
+    up = stack.state != OFF
     looks: list[Awaitable[Finding]] = [
         _database(settings, up),
         _door("Prefect", f"{settings.prefect_api_url}/health", up, settings.uses_embedded_prefect),
@@ -49,9 +49,9 @@ async def examine(settings: Settings) -> list[Finding]:
         looks.append(_door("sandbox", f"{settings.sandbox_url}/healthz", up, True))
     else:
         looks += [_telegram(settings), _bitrix(settings), _llm(settings)]
-    if trouble := home.trouble_with(settings.home):
-        stack = Finding("stack", BROKEN, trouble)
     found = [stack, *await asyncio.gather(*looks), *_secrets(settings)]
+    if trouble := home.trouble_with(settings.home):
+        found.insert(0, Finding("home", BROKEN, trouble))
     if lacking := undelivered(settings):
         found.append(Finding("deliveries", MISSING, lacking))
     return [*found, *(Finding("settings", UNKNOWN, line) for line in unknown_variables())]
@@ -66,6 +66,18 @@ def undelivered(settings: Settings) -> str | None:
     if not lacking:
         return None
     return f"Telegram is told of no hook and delivers nothing: set {lacking}, then `potok init`"
+
+
+def _stack(settings: Settings) -> Finding:
+    run_dir = pidfiles.run_dir(settings.home)
+    if pidfiles.HomeLock(run_dir).owner() is not None:
+        return Finding("stack", OK, "running")
+    if left := [entry.name for entry in pidfiles.living(run_dir)]:
+        words = (
+            f"killed, and left {', '.join(left)}: `potok down` stops them, `potok up` takes over"
+        )
+        return Finding("stack", BROKEN, words)
+    return Finding("stack", OFF, "`potok up` starts it")
 
 
 async def _database(settings: Settings, up: bool) -> Finding:

@@ -26,7 +26,7 @@ class Running:
 
     Attributes:
         settings: this environment's, with the ports and the sandbox mode of what runs.
-        pid: of the supervisor; None: no stack runs, and the settings are the environment's.
+        pid: of the supervisor; None: no stack runs, at most what a killed one left.
         is_ready: the stack is up, not on its way.
         has_sandbox: the sandbox is part of it.
     """
@@ -46,15 +46,16 @@ def find_running() -> Running:
     settings = read_settings()
     run_dir = pidfiles.run_dir(settings.home)
     pid = pidfiles.HomeLock(run_dir).owner()
-    if pid is None:
-        return Running(settings, None, False, False)
-    entries = {entry.name: entry for entry in pidfiles.read_all(run_dir)}
+    read = pidfiles.living if pid is None else pidfiles.read_all
+    entries = {entry.name: entry for entry in read(run_dir)}
+    if not entries:
+        return Running(settings, pid, False, False)
     found: dict[str, Any] = {
         variable: entries[name].port for name, variable in PORTS.items() if name in entries
     }
     stack = entries.get(pidfiles.STACK)
     is_ready = stack is not None and bool(stack.ready_at)
-    if is_ready:
+    if is_ready or (pid is None and "sandbox" in entries):
         found["POTOK_SANDBOX"] = "sandbox" in entries
     return Running(read_settings(**found), pid, is_ready, "sandbox" in entries)
 

@@ -97,6 +97,11 @@ def read_all(run_dir: Path) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.order)
 
 
+def living(run_dir: Path) -> list[Entry]:
+    """The entries of processes that are alive, in order of start."""
+    return [entry for entry in read_all(run_dir) if entry.living() is not None]
+
+
 def marked(mark: str) -> Iterator[psutil.Process]:
     """Living processes, this one aside, whose environment carries the mark."""
     for process in psutil.process_iter():

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deployments.cli.doctor import BROKEN, examine
+from deployments.cli.doctor import BROKEN, OK, examine
 from deployments.cli.home import trouble_with
+from deployments.cli.running import find_running
+from deployments.sandbox.app import create_app
 from deployments.settings import read_settings
+from deployments.stack import pidfiles
+from tests.sandbox_server import running
 from tests.stack.conftest import Potok, run_potok
 
 
@@ -42,6 +47,25 @@ async def test_the_doctor_says_that_a_home_cannot_be_used(a_file: Path, read_onl
         findings = await examine(read_settings(POTOK_HOME=home))
         assert findings[0].state == BROKEN
         assert f"POTOK_HOME {home} cannot be " in findings[0].words
+
+
+async def test_the_doctor_looks_at_what_a_killed_stack_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POTOK_HOME", str(tmp_path))
+    run_dir = pidfiles.run_dir(tmp_path)
+    run_dir.mkdir()
+    own = pidfiles.this_process("sandbox", "", ready_at=1.0)
+    dead = replace(own, name=pidfiles.STACK, created_at=own.created_at - 60)
+    async with running(create_app()) as url:
+        left = replace(own, port=int(url.rpartition(":")[2]))
+        for entry in (dead, left):
+            pidfiles.write(run_dir, entry)
+        found = {each.name: each for each in await examine(find_running().settings)}
+    assert found["stack"].state == BROKEN
+    assert "left sandbox: `potok down` stops them" in found["stack"].words
+    assert (found["sandbox"].state, found["gateway"].state) == (OK, BROKEN)
+    assert found["database"].state == BROKEN
 
 
 def test_a_home_that_is_not_there_yet_is_not_made_by_looking(tmp_path: Path) -> None:
