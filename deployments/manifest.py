@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -31,10 +32,26 @@ class Entry:
     tags: tuple[str, ...]
 
 
-def entries() -> list[Entry]:
-    """Every deployment of ``prefect.yaml``."""
-    said = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    return [_entry(each) for each in said["deployments"]]
+def entries(path: Path = ROOT / "prefect.yaml") -> list[Entry]:
+    """Every deployment of ``prefect.yaml``.
+
+    Raises:
+        Rejected: the file is wrong; one line says where and what.
+    """
+    try:
+        said = yaml.safe_load(path.read_text())
+    except yaml.MarkedYAMLError as exc:
+        place = f"line {exc.problem_mark.line + 1}: " if exc.problem_mark else ""
+        raise Rejected(f"{path.name} is no YAML: {place}{exc.problem or exc.context}") from None
+    except yaml.YAMLError as exc:
+        raise Rejected(f"{path.name} is no YAML: {' '.join(str(exc).split())}") from None
+    listed = said.get("deployments") if isinstance(said, dict) else None
+    if not isinstance(listed, list):
+        raise Rejected(f"{path.name} has no list of deployments")
+    for number, each in enumerate(listed, 1):
+        if lacking := _lacking(each):
+            raise Rejected(f"deployment {number} in {path.name} has no {lacking}")
+    return [_entry(each) for each in listed]
 
 
 def inbox_deployments() -> list[str]:
@@ -63,10 +80,19 @@ async def _wrong(prefect: PrefectApi, entry: Entry) -> str | None:
     return None if pool == entry.pool else f"{entry.name} is in pool {pool}, not {entry.pool}"
 
 
+def _lacking(said: object) -> str | None:
+    if not isinstance(said, dict):
+        return "name"
+    pool = said.get("work_pool")
+    named = said | {"work_pool.name": pool.get("name") if isinstance(pool, dict) else None}
+    wanted = ("name", "entrypoint", "work_pool.name")
+    return next((field for field in wanted if not isinstance(named.get(field), str)), None)
+
+
 def _entry(said: dict[str, Any]) -> Entry:
     return Entry(
         name=f"{said['entrypoint'].rpartition('.')[2].replace('_', '-')}/{said['name']}",
         entrypoint=said["entrypoint"],
         pool=said["work_pool"]["name"],
-        tags=tuple(said.get("tags", ())),
+        tags=tuple(said.get("tags") or ()),
     )

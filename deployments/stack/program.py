@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ class StartFailed(Unavailable):
     """
 
     def __init__(self, name: str, reason: str, tail: Sequence[str], log: Path) -> None:
-        last = f": {tail[-1]}" if tail else ""
-        super().__init__(f"{name} {reason}{last} (log: {log})")
+        words = last_words(tail)
+        super().__init__(f"{name} {reason}{f': {words}' if words else ''} (log: {log})")
         self.name = name
         self.tail = list(tail)
         self.log = log
@@ -92,6 +93,17 @@ def file_ready(path: Path) -> Condition:
         return await asyncio.to_thread(path.exists)
 
     return ready
+
+
+# What comes after the words that say what is wrong: pydantic's link, marks below a line of code.
+_AFTERTHOUGHT = re.compile(r"For further information visit \S+|[\s^~-]+")
+_PYDANTIC = re.compile(r"^Value error, |\s*\[type=\w+, input_value=.*\]$")
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """Of the lines that a program logged last, the one that says what is wrong; "" for none."""
+    telling = [line for line in lines if not _AFTERTHOUGHT.fullmatch(line.strip())]
+    return _PYDANTIC.sub("", telling[-1].strip()) if telling else ""
 
 
 def rotate(log: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> None:

@@ -130,6 +130,7 @@ class Stack:
         self.progress.done("cleared", time.monotonic() - began, words)
 
     async def _prepare(self) -> None:
+        manifest.entries()  # provisioning would find it wrong after half a minute
         wanted = {"POTOK_PORT": self.settings.port}
         if self.settings.is_sandbox:
             wanted["POTOK_SANDBOX_PORT"] = self.settings.sandbox_port

@@ -13,7 +13,14 @@ import pytest
 
 from deployments.stack import pidfiles
 from deployments.stack.processes import Supervisor
-from deployments.stack.program import Program, StartFailed, http_ready, rotate, tail_of
+from deployments.stack.program import (
+    Program,
+    StartFailed,
+    http_ready,
+    last_words,
+    rotate,
+    tail_of,
+)
 from tests.support import free_port, until
 
 WAIT_FOREVER = "import signal; signal.pause()"
@@ -61,6 +68,31 @@ async def test_an_early_end_is_told_with_its_last_words(supervisor: Supervisor) 
     assert "tiny stopped with exit code 1: no such file (log: " in words
     assert caught.value.tail == ["one", "no such file"]
     assert "\n" not in words
+
+
+@pytest.mark.parametrize(
+    ("logged", "words"),
+    [
+        (
+            "1 validation error for CronSchedule\ncron\n"
+            '  Value error, Invalid cron string: "61 * * * *" [type=value_error, '
+            "input_value='61 * * * *', input_type=str]\n"
+            "    For further information visit https://errors.pydantic.dev/2.14/v/value_error",
+            'Invalid cron string: "61 * * * *"',
+        ),
+        (
+            '  File "x.py", line 1\n    1 +\n      ^\nSyntaxError: invalid syntax',
+            "SyntaxError: inv",
+        ),
+        ("no such file\n   ^^^~~", "no such file"),
+        ("^", ""),
+        ("", ""),
+    ],
+)
+def test_the_last_words_say_what_is_wrong(logged: str, words: str) -> None:
+    assert last_words(logged.splitlines()).startswith(words)
+    assert "For further" not in last_words(logged.splitlines())
+    assert bool(last_words(logged.splitlines())) == bool(words)
 
 
 async def test_a_deadline_that_passes_stops_the_program(supervisor: Supervisor) -> None:
