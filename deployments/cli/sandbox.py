@@ -61,7 +61,7 @@ def fail(
     times: Annotated[int | None, typer.Option(min=1, help="How often it strikes.")] = None,
     more: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="seconds=5, status=429, how=504 …"),
+        typer.Option("--set", metavar="FIELD=VALUE", help="A wrong one lists those the kind has."),
     ] = None,
 ) -> None:
     """Switch a failure of a vendor on."""
@@ -76,8 +76,27 @@ def fail(
             if not equals:
                 raise Rejected(f"--set {word!r} should be FIELD=VALUE")
             failure[field] = _value(value)
-        asyncio.run(_ask("POST", f"{vendor}/failures", failure))
-        out.print(f"{vendor}: {kind} is on; `potok sandbox reset {vendor}` ends it", soft_wrap=True)
+        answer = asyncio.run(_ask("POST", f"{vendor}/failures", failure))
+        on = answer["failure"] if isinstance(answer, dict) else answer[-1]
+        out.print(f"{vendor}: {_named(on)}{_end_of(vendor, on)}", soft_wrap=True)
+
+
+@app.command()
+def heal(vendors: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """End the failures of vendors; what they stored stays."""
+    from deployments.cli.sandbox_calls import VENDORS
+    from deployments.cli.show import out, plain_errors
+
+    with plain_errors():
+        for vendor in vendors or VENDORS:
+            _check_vendor(vendor)
+        on = {vendor: asyncio.run(_ask("GET", f"{vendor}/failures")) for vendor in VENDORS}
+        for vendor in (ended := [name for name in vendors or VENDORS if on[name]]):
+            asyncio.run(_ask("DELETE", f"{vendor}/failures"))
+            out.print(f"{vendor}: ended {', '.join(each['kind'] for each in on[vendor])}")
+        for vendor in VENDORS if not ended else ():
+            words = ", ".join(map(_named, on[vendor])) or "nothing is on"
+            out.print(f"{vendor}: {words}", soft_wrap=True)
 
 
 @app.command()
@@ -116,6 +135,18 @@ def _check_vendor(vendor: str) -> None:
 
     if vendor not in VENDORS:
         raise Rejected(f"there is no vendor {vendor!r}: it is one of {', '.join(VENDORS)}")
+
+
+def _named(failure: dict[str, Any]) -> str:
+    times = failure["times"]
+    if times is None:
+        return f"{failure['kind']} is on until it is ended"
+    return f"{failure['kind']} is on for {times} {'call' if times == 1 else 'calls'}"
+
+
+def _end_of(vendor: str, failure: dict[str, Any]) -> str:
+    """What ends a failure that does not end by itself."""
+    return "" if failure["times"] else f": `potok sandbox heal {vendor}`"
 
 
 def _value(word: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import TracebackType
 from typing import Any, Self
 
@@ -82,8 +83,10 @@ class SandboxCalls:
         return await self._request(method, f"/control/{path}", body)
 
     async def _request(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        content = None if body is None else _json(body)
+        headers = {"content-type": "application/json"}
         try:
-            response = await self._http.request(method, path, json=body)
+            response = await self._http.request(method, path, content=content, headers=headers)
             answer = response.json()
         except (httpx.TransportError, ValueError):
             raise Unavailable(NOT_RUNNING) from None
@@ -93,3 +96,12 @@ class SandboxCalls:
         raise Rejected(
             f"the sandbox refuses: {' '.join(str(words or response.status_code).split())}"
         )
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise Rejected("this text has bytes that are no UTF-8: it cannot be sent") from None
+    except ValueError:
+        raise Rejected("NaN and Infinity are no numbers that can be sent") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,6 +17,8 @@ from deployments.sandbox.telegram import telegram_app
 from deployments.sandbox.telegram_control import telegram_control
 from deployments.sandbox.telegram_world import World
 
+_EPOCH_S = 1_767_225_600  # 2026-01-01
+
 
 def create_app() -> Starlette:
     """The sandbox; its state is in memory and ends with it.
@@ -25,8 +27,9 @@ def create_app() -> Starlette:
         ``/telegram`` (Bot API base URL), ``/bitrix`` (portal), ``/llm/v1`` (OpenAI base URL),
         ``/control/{telegram,bitrix,llm}/…`` and ``GET /healthz``.
     """
-    # A sandbox that starts anew must not give out ids that somebody has noted down.
-    portal = Portal(first_id=random.randrange(1_000, 1_000_000))
+    # A sandbox that starts anew must not give out ids that somebody has noted down: they begin
+    # ever higher, by ten a second, which is more than a portal's limit lets anybody add.
+    portal = Portal(first_id=int((time.time() - _EPOCH_S) * 10))
     world, model = World(), Model()
 
     async def healthz(request: Request) -> Response:

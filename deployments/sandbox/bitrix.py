@@ -4,8 +4,8 @@ Never kinder than the vendor: phones and origin ids may repeat, empty objects co
 the request limit answers 503, a wrong code is refused. `bitrix_app` goes under ``/bitrix``,
 `bitrix_control` under ``/control/bitrix``:
 
-    POST …/failures  one object or a list; ``{"kind", "times", "methods", "seconds", "how",
-                     "marker"}``, all but ``kind`` optional (see `Failure`). Kinds:
+    POST …/failures  one object or a list; ``{"kind", "times", "methods", …}``, all but ``kind``
+                     optional (see `Failure`). Kinds:
                      ``lose_answer``  the next write is stored, its answer is lost (how: close, 504)
                      ``silent``       the next answer comes after ``seconds``
                      ``html_502``     the next request gets an HTML page and does nothing
@@ -17,7 +17,7 @@ the request limit answers 503, a wrong code is refused. `bitrix_app` goes under 
     GET …/state      counts, recent requests per method, failures, limit
     GET …/leads      every lead with its timeline comments; ``?originId=`` picks
     POST …/limit     ``{"burst": 50, "per_s": 2}`` or ``{"off": true}``
-    POST …/reset     as at the start
+    POST …/reset     as at the start, but no id is given out again
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def bitrix_control(portal: Portal) -> list[Route]:
         return _limited(portal, await _body(request))
 
     async def reset(request: Request) -> Response:
-        portal.reset()
+        portal.reset(keep_ids=True)
         return _json(state_of(portal))
 
     return [
@@ -76,7 +76,7 @@ def _switched_on(portal: Portal, wishes: Any) -> Response:
     try:
         for wish in wishes if isinstance(wishes, list) else [wishes]:
             portal.failures.add(wish)
-    except (ValueError, AttributeError) as exc:
+    except ValueError as exc:
         return _json({"error": str(exc)}, 422)
     return _json(portal.failures.listed())
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-ON_REQUEST = frozenset({"lose_answer", "silent", "html_502", "query_limit"})
-ON_COMMAND = frozenset({"operation_time_limit", "insufficient_scope", "poison"})
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from deployments.sandbox.failures import MAX_S, failure_from
+
+# The fields that a kind has besides ``times`` and ``methods``.
+KINDS: dict[str, tuple[str, ...]] = {
+    "lose_answer": ("how",),
+    "silent": ("seconds",),
+    "html_502": (),
+    "query_limit": (),
+    "operation_time_limit": ("seconds",),
+    "insufficient_scope": (),
+    "poison": ("marker",),
+}
 _UNTIL_CLEARED = frozenset({"insufficient_scope", "poison"})
 
 
@@ -47,12 +58,16 @@ class LeakyBucket:
         return False
 
 
-@dataclass(slots=True)
-class Failure:
+def _separate(methods: object) -> object:
+    """``a,b`` as a list: so a person writes it on a command line."""
+    return methods.split(",") if isinstance(methods, str) else methods
+
+
+class Failure(BaseModel):
     """One failure that waits for its request or command.
 
     Attributes:
-        kind: one of ``ON_REQUEST`` or ``ON_COMMAND``.
+        kind: one of ``KINDS``.
         times: how often it still strikes; None: until it is cleared.
         methods: REST methods it strikes, in lower case; None: all.
         seconds: how long ``silent`` says nothing; how far away the reset of
@@ -61,11 +76,13 @@ class Failure:
         marker: for ``poison``: the text that a command must not contain.
     """
 
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     kind: str
-    times: int | None = 1
-    methods: list[str] | None = None
-    seconds: float = 300.0
-    how: str = "close"
+    times: int | None = Field(default=1, ge=1)
+    methods: Annotated[list[str] | None, BeforeValidator(_separate)] = None
+    seconds: float = Field(default=300.0, ge=0, le=MAX_S, allow_inf_nan=False)
+    how: Annotated[Literal["close", "504"], BeforeValidator(str)] = "close"
     marker: str = ""
 
 
@@ -75,23 +92,17 @@ class Failures:
     def __init__(self) -> None:
         self._waiting: list[Failure] = []
 
-    def add(self, wish: Mapping[str, Any]) -> None:
+    def add(self, wish: object) -> None:
         """Switch one on.
 
         Args:
             wish: the fields of `Failure`.
 
         Raises:
-            ValueError: no such kind, or a field that `Failure` does not have.
+            ValueError: no such kind, a field that it does not have, or a wrong value.
         """
-        kind = wish.get("kind")
-        if kind not in ON_REQUEST | ON_COMMAND:
-            raise ValueError(f"kind must be one of {', '.join(sorted(ON_REQUEST | ON_COMMAND))}")
-        try:
-            failure = Failure(**wish)
-        except TypeError as exc:
-            raise ValueError(str(exc)) from exc
-        if "times" not in wish and kind in _UNTIL_CLEARED:
+        failure = failure_from(Failure, KINDS, ("times", "methods"), wish)
+        if "times" not in failure.model_fields_set and failure.kind in _UNTIL_CLEARED:
             failure.times = None
         if failure.methods is not None:
             failure.methods = [method.lower() for method in failure.methods]
@@ -103,7 +114,7 @@ class Failures:
 
     def listed(self) -> list[dict[str, Any]]:
         """What is switched on now."""
-        return [asdict(failure) for failure in self._waiting]
+        return [failure.model_dump() for failure in self._waiting]
 
     def strike(self, kind: str, method: str, params: object = None) -> Failure | None:
         """Take the first failure of this kind that meets the method; None when there is none."""

@@ -26,6 +26,7 @@ class Portal:
         burst: size of the request bucket; None: no limit.
         per_s: how much of the bucket drains in a second.
         clock: seconds for the bucket, monotonic.
+        first_id: of the first lead, contact and company.
     """
 
     def __init__(
@@ -45,8 +46,12 @@ class Portal:
         self._first_id = first_id
         self.reset()
 
-    def reset(self) -> None:
-        """Forget everything: data, failures, journal; the limit is again as at the start."""
+    def reset(self, *, keep_ids: bool = False) -> None:
+        """Forget everything: data, failures, journal; the limit is again as at the start.
+
+        Args:
+            keep_ids: ids go on where they were: who noted one down must not meet another item.
+        """
         self.items: dict[int, dict[int, Item]] = {LEAD: {}, CONTACT: {}, COMPANY: {}}
         self.comments: dict[tuple[int, int], list[dict[str, Any]]] = {}
         self.failures = Failures()
@@ -56,9 +61,10 @@ class Portal:
         self.recent: dict[str, deque[dict[str, Any]]] = {}
         self._by_origin: dict[tuple[int, str], list[int]] = {}
         self._by_contact: dict[tuple[int, str, str], list[int]] = {}
-        self._last_id = dict.fromkeys((LEAD, CONTACT, COMPANY), self._first_id - 1)
-        self._last_value_id = 0
-        self._last_comment_id = 0
+        if not keep_ids:
+            self._last_id = dict.fromkeys((LEAD, CONTACT, COMPANY), self._first_id - 1)
+            self._last_value_id = 0
+            self._last_comment_id = 0
         self.limit(*self._first_limit)
 
     def limit(self, burst: float | None, per_s: float = 2.0) -> None:

@@ -1,14 +1,20 @@
-"""Failures that a test or a person switches on: for the next n calls, or until a reset."""
+"""Failures that a test or a person switches on: for the next n calls, or until they are ended."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
+
+from deployments.sandbox.refusals import plain
+
+F = TypeVar("F", bound=BaseModel)
+MAX_S = 86_400.0
 
 
 class Failure(BaseModel):
@@ -16,7 +22,7 @@ class Failure(BaseModel):
 
     Attributes:
         kind: what goes wrong; each sandbox names its own kinds.
-        times: calls it still spoils; None until a reset.
+        times: calls it still spoils; None until it is ended.
         method: only this method (any letter case); None for all.
         status: HTTP status of kind ``status``.
         retry_after_s: what the refusal says about coming back.
@@ -30,14 +36,46 @@ class Failure(BaseModel):
     method: str | None = None
     status: int = Field(default=500, ge=400, le=599)
     retry_after_s: int | None = Field(default=None, ge=0)
-    delay_s: float = Field(default=0, ge=0)
+    delay_s: float = Field(default=0, ge=0, le=MAX_S, allow_inf_nan=False)
+
+
+def failure_from(
+    shape: type[F], kinds: Mapping[str, tuple[str, ...]], shared: tuple[str, ...], body: object
+) -> F:
+    """The failure that somebody asks for.
+
+    Args:
+        shape: what is made of it.
+        kinds: the fields that a kind has, by kind.
+        shared: the fields that every kind has.
+        body: the request's.
+
+    Raises:
+        ValueError: no such kind, a field that it does not have, or a wrong value; in one line.
+    """
+    kind = body.get("kind") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(kind, str) or kind not in kinds:
+        raise ValueError(f"kind is one of {', '.join(sorted(kinds))}")
+    fields = (*shared, *kinds[kind])
+    if unknown := sorted(body.keys() - {"kind", *fields}):
+        raise ValueError(f"{kind} has no field {', '.join(unknown)}: it has {', '.join(fields)}")
+    try:
+        return shape.model_validate(body)
+    except ValidationError as error:
+        raise ValueError(plain(error)) from None
 
 
 @dataclass
 class Failures:
-    """The failures that wait for their calls, first come first served."""
+    """The failures that wait for their calls, first come first served.
 
-    kinds: frozenset[str]
+    Attributes:
+        kinds: the fields of a kind, by kind.
+        shared: the fields that every kind has.
+    """
+
+    kinds: Mapping[str, tuple[str, ...]]
+    shared: tuple[str, ...] = ("times",)
     waiting: list[Failure] = field(default_factory=list)
 
     def switch_on(self, body: Any) -> Failure:
@@ -46,11 +84,19 @@ class Failures:
         Raises:
             ValueError: the body is not a failure of a kind known here.
         """
-        failure = Failure.model_validate(body)
-        if failure.kind not in self.kinds:
-            raise ValueError(f"kind is one of {', '.join(sorted(self.kinds))}")
+        failure = failure_from(Failure, self.kinds, self.shared, body)
         self.waiting.append(failure)
         return failure
+
+    def listed(self) -> list[dict[str, Any]]:
+        """What is switched on now."""
+        return [failure.model_dump() for failure in self.waiting]
+
+    async def show_or_end(self, request: Request) -> Response:
+        """Answer what is switched on; a DELETE ends it before."""
+        if request.method == "DELETE":
+            self.waiting.clear()
+        return JSONResponse(self.listed())
 
     def next_for(self, method: str = "") -> Failure | None:
         """The failure that spoils this call, used up by one; None for an honest answer."""

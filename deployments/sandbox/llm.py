@@ -4,8 +4,7 @@ It needs no model: leads are read by ``llm_reading``, any other schema gets the 
 
 Control, under ``/control/llm`` (JSON):
 
-    POST …/failures  ``{"kind", "times", "status", "retry_after_s", "delay_s"}``, all but ``kind``
-                     optional (see `Failure`). Kinds:
+    POST …/failures  ``{"kind", "times", …}``, all but ``kind`` optional (see `Failure`). Kinds:
                      ``slow``           answers after ``delay_s``
                      ``status``         ``status``, with Retry-After if ``retry_after_s`` is given
                      ``nonsense``       the content is not JSON
@@ -17,6 +16,7 @@ Control, under ``/control/llm`` (JSON):
                      ``html``           a proxy's page with status 200
                      ``cut``            the connection breaks in the answer
                      ``hang``           no answer comes
+    GET  …/failures  what is on; DELETE ends it
     GET  …/state     counts and failures
     POST …/reset     as at the start
 """
@@ -42,10 +42,12 @@ from deployments.sandbox.llm_reading import customer_text, inquiry_in
 from deployments.sandbox.llm_schema import filled, strict_fault
 
 MODELS = ("sandbox", "sandbox-small")
-KINDS = frozenset(
-    {"slow", "status", "nonsense", "wrong_shape", "fenced", "truncated"}
-    | {"error_in_200", "empty_choices", "html", "cut", "hang"}
-)
+KINDS: dict[str, tuple[str, ...]] = {
+    "slow": ("delay_s",),
+    "status": ("status", "retry_after_s"),
+    **dict.fromkeys(("nonsense", "wrong_shape", "fenced", "truncated", "error_in_200"), ()),
+    **dict.fromkeys(("empty_choices", "html", "cut", "hang"), ()),
+}
 _ERRORS = {401: "authentication_error", 402: "insufficient_credits", 403: "permission_error"}
 
 
@@ -106,8 +108,7 @@ def llm_control(model: Model) -> list[Route]:
         return _json({"ok": True, "failure": failure.model_dump()})
 
     async def state(request: Request) -> Response:
-        waiting = [failure.model_dump() for failure in model.failures.waiting]
-        return _json({"counts": dict(model.counts), "failures": waiting})
+        return _json({"counts": dict(model.counts), "failures": model.failures.listed()})
 
     async def reset(request: Request) -> Response:
         model.failures.waiting.clear()
@@ -116,6 +117,7 @@ def llm_control(model: Model) -> list[Route]:
 
     return [
         Route("/failures", failures, methods=["POST"]),
+        Route("/failures", model.failures.show_or_end, methods=["GET", "DELETE"]),
         Route("/state", state),
         Route("/reset", reset, methods=["POST"]),
     ]

@@ -12,13 +12,15 @@ Control, under ``/control/telegram`` (JSON; without ``token`` the only bot with 
     POST …/block       ``{"as"}`` blocks the bot, until their next message
     POST …/revoke      ``{"token"}`` answers 401 from now on
     POST …/settings    see `Settings`: retry_factor, expiry_s, per_chat_s …
-    POST …/failures    ``{"kind", "times", "method", "status", "retry_after_s", "delay_s"}``, all
-                       but ``kind`` optional (see `Failure`); method ``download`` is files. Kinds:
-                       ``status``  refused with ``status``; 502 and 504 are a proxy's page
+    POST …/failures    ``{"kind", "times", "method", …}``, all but ``kind`` optional (see
+                       `Failure`); method ``download`` is files. Kinds:
+                       ``status``  refused with ``status`` and ``retry_after_s``; 502 and 504 are
+                                   a proxy's page
                        ``slow``    answers after ``delay_s``
                        ``hang``    nothing is done, no answer comes
                        ``lost``    it is done, no answer comes
                        ``cut``     it is done, the connection breaks in the answer
+    GET …/failures     what is on; DELETE ends it
     POST …/reset       as at the start
     GET  …/sent        messages that bots sent; ``?chat_id=`` picks
     GET  …/pending     what waits, by queue

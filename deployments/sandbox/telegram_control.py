@@ -8,10 +8,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deployments.sandbox.refusals import plain
 from deployments.sandbox.telegram_people import Said, Spoken, press, say, user_id_of
 from deployments.sandbox.telegram_world import ApiError, Bot, Settings, World
 
@@ -43,6 +45,7 @@ def telegram_control(world: World) -> list[Route]:
     )
     return [
         *commands,
+        Route("/failures", world.failures.show_or_end, methods=["GET", "DELETE"]),
         Route("/reset", reset, methods=["POST"]),
         Route("/sent", sent),
         Route("/pending", pending),
@@ -57,6 +60,8 @@ def _endpoint(world: World, command: Command) -> Callable[[Request], Awaitable[R
             if not isinstance(body, dict):
                 raise ValueError("the body is a JSON object")
             return JSONResponse(command(world, body))
+        except ValidationError as error:
+            return JSONResponse({"error": plain(error)}, status_code=422)
         except (ValueError, TypeError, KeyError, ApiError) as error:
             return JSONResponse({"error": str(error)}, status_code=422)
 

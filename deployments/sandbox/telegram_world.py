@@ -16,7 +16,13 @@ from deployments.sandbox.failures import Failures
 if TYPE_CHECKING:
     from deployments.sandbox.telegram_delivery import Delivery
 
-KINDS = frozenset({"status", "slow", "hang", "lost", "cut"})
+KINDS: dict[str, tuple[str, ...]] = {  # the fields that a kind of failure has
+    "status": ("status", "retry_after_s"),
+    "slow": ("delay_s",),
+    "hang": (),
+    "lost": (),
+    "cut": (),
+}
 _TOKEN = re.compile(r"(\d{1,16}):[\w-]+", re.ASCII)
 _REMEMBERED = 20_000
 
@@ -168,7 +174,7 @@ class World:
     revoked: set[str] = field(default_factory=set)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
-    failures: Failures = field(default_factory=lambda: Failures(KINDS))
+    failures: Failures = field(default_factory=lambda: Failures(KINDS, ("times", "method")))
     sent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     calls: dict[str, int] = field(default_factory=dict)

@@ -290,4 +290,7 @@ async def test_control_shows_and_resets(http: httpx.AsyncClient, portal: Portal)
     for wrong in ({"kind": "flood"}, {"kind": "poison", "x": 1}, 5):
         assert (await http.post("/control/bitrix/failures", json=wrong)).status_code == 422
     assert (await http.post("/control/bitrix/limit", json={"burst": "x"})).status_code == 422
+    before = await ask(http, "crm.item.add", {"entityTypeId": 1, "fields": {}})
     assert (await http.post("/control/bitrix/reset")).json()["requests"] == {}
+    after = await ask(http, "crm.item.add", {"entityTypeId": 1, "fields": {}})
+    assert after["result"]["item"]["id"] > before["result"]["item"]["id"]

@@ -236,7 +236,8 @@ async def test_answers_can_be_spoiled(http: httpx.AsyncClient) -> None:
     state = (await http.get("/control/llm/state")).json()
     assert state["counts"]["requests"] == 10
     assert state["failures"][0]["kind"] == "hang"
-    await http.post("/control/llm/reset")
+    assert (await http.get("/control/llm/failures")).json()[0]["kind"] == "hang"
+    assert (await http.delete("/control/llm/failures")).json() == []
     assert (await ask(http, question(TEXT))).status_code == 200
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,7 +16,7 @@ from starlette.routing import Route
 
 from deployments.sandbox.app import create_app
 from deployments.stack import pidfiles
-from deployments.stack.sandbox_access import WEBHOOK_SECRET
+from deployments.stack.sandbox_access import BITRIX_PATH, WEBHOOK_SECRET
 from tests.sandbox_server import running
 from tests.stack.conftest import Potok
 from tests.support import until
@@ -56,7 +58,7 @@ async def _failures_and_resets(potok: Potok, ports: dict[str, str]) -> None:
     assert (code, said) == (0, "the stand-in CRM has no leads: `potok sandbox say` makes one\n")
     words = ("silent", "--times", "2", "--set", "seconds=0.5")
     code, said, _ = await potok("sandbox", "fail", "bitrix", *words, **ports)
-    assert (code, "silent is on" in said) == (0, True)
+    assert (code, said) == (0, "bitrix: silent is on for 2 calls\n")
     code, _, wrong = await potok("sandbox", "fail", "bitrix", "no_such", **ports)
     assert code == 1
     assert "lose_answer" in wrong
@@ -66,7 +68,67 @@ async def _failures_and_resets(potok: Potok, ports: dict[str, str]) -> None:
     assert (code, said) == (0, "as at the start: telegram, bitrix, llm\n")
 
 
-@pytest.mark.parametrize("words", ["say hello", "leads", "fail llm slow", "reset"])
+@pytest.fixture
+async def sandbox() -> AsyncIterator[dict[str, str]]:
+    """A sandbox of its own: the variable with its port."""
+    async with running(create_app()) as url:
+        yield {"POTOK_SANDBOX_PORT": url.rpartition(":")[2]}
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("fail bitrix flood", "the sandbox refuses: kind is one of html_502, insufficient_scope,"),
+        ("fail bitrix silent --set foo=1", "silent has no field foo: it has times, methods, seco"),
+        ("fail bitrix poison --set how=504", "poison has no field how: it has times, methods, ma"),
+        ("fail bitrix silent --set seconds=soon", "seconds should be a valid number, unable"),
+        ("fail bitrix lose_answer --set how=502", "how should be 'close' or '504'"),
+        ("fail llm slow --set method=x", "slow has no field method: it has times, delay_s"),
+        ("fail llm status --set status=200", "status should be greater than or equal to 400"),
+        ("fail telegram hang --set delay_s=1", "hang has no field delay_s: it has times, method"),
+        ("fail telegram slow --set delay_s=NaN", "NaN and Infinity are no numbers"),
+        ("fail telegram slow --set delay_s=nan", "delay_s should be a finite number"),
+        ("say \udcff", "this text has bytes that are no UTF-8"),
+    ],
+)
+async def test_a_refusal_is_one_true_line(
+    potok: Potok, sandbox: dict[str, str], words: str, line: str
+) -> None:
+    code, said, wrong = await potok("sandbox", *words.split(), **sandbox)
+    assert (code, said) == (1, "")
+    assert line in wrong
+    assert wrong.count("\n") == 1
+
+
+async def test_failures_are_ended_and_nothing_is_forgotten(
+    potok: Potok, sandbox: dict[str, str]
+) -> None:
+    url = f"http://127.0.0.1:{sandbox['POTOK_SANDBOX_PORT']}{BITRIX_PATH}crm.lead.add"
+    async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+        added = await http.post(url, json={"fields": {"TITLE": "Лид"}})
+    code, said, _ = await potok("sandbox", "heal", **sandbox)
+    idle = "telegram: nothing is on\nbitrix: nothing is on\nllm: nothing is on\n"
+    assert (code, said) == (0, idle)
+    poison = ("fail", "bitrix", "poison", "--set", "marker=5")
+    assert (await potok("sandbox", *poison, **sandbox))[1] == (
+        "bitrix: poison is on until it is ended: `potok sandbox heal bitrix`\n"
+    )
+    lost = ("fail", "bitrix", "lose_answer", "--set", "how=504")
+    _, said, _ = await potok("sandbox", *lost, **sandbox)
+    assert said == "bitrix: lose_answer is on for 1 call\n"
+    _, said, _ = await potok("sandbox", "fail", "telegram", "hang", "--times", "2", **sandbox)
+    assert said == "telegram: hang is on for 2 calls\n"
+    _, said, _ = await potok("sandbox", "fail", "llm", "hang", **sandbox)
+    assert said == "llm: hang is on until it is ended: `potok sandbox heal llm`\n"
+    _, said, _ = await potok("sandbox", "heal", "llm", "bitrix", **sandbox)
+    assert said == "llm: ended hang\nbitrix: ended poison, lose_answer\n"
+    _, said, _ = await potok("sandbox", "heal", "llm", **sandbox)
+    assert said == "telegram: hang is on for 2 calls\nbitrix: nothing is on\nllm: nothing is on\n"
+    _, said, _ = await potok("sandbox", "leads", "--json", **sandbox)
+    assert [lead["id"] for lead in json.loads(said)] == [added.json()["result"]]
+
+
+@pytest.mark.parametrize("words", ["say hello", "leads", "fail llm slow", "heal", "reset"])
 async def test_a_sandbox_that_does_not_run_is_one_line(potok: Potok, words: str) -> None:
     code, said, wrong = await potok("sandbox", *words.split())
     assert (code, said) == (1, "")
