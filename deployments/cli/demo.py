@@ -83,10 +83,9 @@ class _Demo:
         self._console.print(words, soft_wrap=True)
 
     def _quote(self, text: str) -> None:
-        from rich.padding import Padding
-        from rich.text import Text
+        from deployments.cli.show import print_quote
 
-        self._console.print(Padding(Text(text, "italic"), (0, 2)))
+        print_quote(self._console, text)
         self._say("")
 
     def _step(self, step: Step) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from lib.errors import PotokError
 
@@ -61,6 +62,13 @@ class ConsoleProgress:
             self._status.start()
         else:
             self._status.update(words)
+
+
+def print_quote(console: Console, text: str) -> None:
+    """Print a person's words, indented and broken into lines, without spaces at their ends."""
+    for line in Text(text, "italic").wrap(console, console.width - 4):
+        line.rstrip()
+        console.print(Text("  ").append_text(line))
 
 
 @contextmanager

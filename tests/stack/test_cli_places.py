@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from deployments.cli.doctor import BROKEN, OK, examine
 from deployments.cli.home import trouble_with
 from deployments.cli.running import find_running
+from deployments.cli.show import print_quote
 from deployments.sandbox.app import create_app
 from deployments.settings import read_settings
 from deployments.stack import pidfiles
@@ -91,6 +94,13 @@ async def test_a_key_of_bytes_that_are_no_text_is_one_line(tmp_path: Path, datab
     code, said, wrong = await run_potok(tmp_path, *words, DATABASE_URL=database)
     assert (code, said) == (1, "")
     assert wrong == "no delivery has the key or number \ufffd\ufffd\n"
+
+
+def test_a_quote_is_indented_and_ends_where_its_words_end() -> None:
+    console = Console(file=io.StringIO(), width=24)
+    print_quote(console, "Нужен кредит [bold] на закупку, 5 млн")
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "  Нужен кредит [bold]\n  на закупку, 5 млн\n"
 
 
 async def test_the_version_is_the_packages_and_the_commit(potok: Potok) -> None:
