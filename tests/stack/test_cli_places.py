@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deployments.cli.doctor import BROKEN, OK, examine
+from deployments.cli.doctor import BROKEN, OK, UNKNOWN, examine
 from deployments.cli.home import trouble_with
 from deployments.cli.running import find_running
 from deployments.cli.show import print_quote
 from deployments.sandbox.app import create_app
-from deployments.settings import read_settings
+from deployments.settings import Settings, read_settings
 from deployments.stack import pidfiles
 from tests.sandbox_server import running
 from tests.stack.conftest import Potok, run_potok
@@ -94,6 +94,19 @@ async def test_a_key_of_bytes_that_are_no_text_is_one_line(tmp_path: Path, datab
     code, said, wrong = await run_potok(tmp_path, *words, DATABASE_URL=database)
     assert (code, said) == (1, "")
     assert wrong == "no delivery has the key or number \ufffd\ufffd\n"
+
+
+async def test_a_variable_that_nobody_reads_is_told_by_doctor_and_up(
+    potok: Potok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("POTOK_PROT=1\n")
+    monkeypatch.setitem(Settings.model_config, "env_file", env_file)
+    line = "POTOK_PROT in .env is read by nobody: is POTOK_PORT meant?"
+    found = {each.name: each for each in await examine(read_settings(POTOK_HOME=tmp_path))}
+    assert (found["settings"].state, found["settings"].words) == (UNKNOWN, line)
+    code, _, wrong = await potok("up", POTOK_HOME=str(env_file))
+    assert (code, wrong.splitlines()[0]) == (1, line)
 
 
 def test_a_quote_is_indented_and_ends_where_its_words_end() -> None:
