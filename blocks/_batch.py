@@ -15,6 +15,7 @@ from lib.domain.inbound import InboundMessage
 from lib.domain.inquiry import Inquiry
 from lib.domain.leads import LeadState
 from lib.errors import Denied, PotokError, Unavailable
+from lib.store.failures import StatementFailed
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def error_text(error: BaseException) -> str:
     A foreign error's own words may hold a person's.
     """
     kind = type(error).__name__
-    if isinstance(error, PotokError) or error.__traceback__ is None:
+    if isinstance(error, PotokError | StatementFailed) or error.__traceback__ is None:
         return f"{kind}: {error}"[:ERROR_LIMIT]
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{kind} at {place.name}:{place.lineno}"

@@ -10,6 +10,7 @@ import httpx
 from pydantic import SecretStr
 from rich.table import Table
 
+from deployments import manifest
 from deployments.cli import home
 from deployments.settings import Settings, unknown_variables, variable_of
 from deployments.stack import databases, pidfiles
@@ -43,6 +44,7 @@ async def examine(settings: Settings) -> list[Finding]:
     looks: list[Awaitable[Finding]] = [
         _database(settings, up),
         _door("Prefect", f"{settings.prefect_api_url}/health", up, settings.uses_embedded_prefect),
+        _deployments(settings, up),
         _door("gateway", f"{settings.gateway_url}/readyz", up, True),
     ]
     if settings.is_sandbox:
@@ -89,6 +91,19 @@ async def _database(settings: Settings, up: bool) -> Finding:
         return Finding("database", BROKEN, str(exc))
     whose = "embedded" if settings.uses_embedded_postgres else "given by DATABASE_URL"
     return Finding("database", OK, whose)
+
+
+async def _deployments(settings: Settings, up: bool) -> Finding:
+    if settings.uses_embedded_prefect and not up:
+        return Finding("deployments", OFF, "on the Prefect server, which starts with the stack")
+    try:
+        missing = await manifest.missing(settings)
+    except PotokError as exc:
+        return Finding("deployments", BROKEN, str(exc))
+    if missing:
+        words = f"{', '.join(missing)}: `potok down`, then `potok up` deploys"
+        return Finding("deployments", BROKEN, words)
+    return Finding("deployments", OK, "as prefect.yaml says")
 
 
 async def _door(name: str, url: str, up: bool, ours: bool) -> Finding:
