@@ -32,6 +32,7 @@ from blocks.telegram import Forwarder, TelegramBot
 from deployments import manifest
 from deployments.settings import ROOT, Settings
 from deployments.stack import sandbox_access
+from deployments.version import version
 from deployments.warm import POOL
 from deployments.warm.type import WarmWorker
 from lib.clients.telegram import Telegram
@@ -196,19 +197,6 @@ def deploy_all() -> None:
     )
     if done.returncode != 0:
         raise Unavailable(f"prefect deploy --all failed: {(done.stderr or done.stdout)[-2000:]}")
-
-
-def version() -> str:
-    """The commit that is deployed, ``-dirty`` with changes; ``unknown`` outside a checkout."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=False,
-    )
-    return described.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

