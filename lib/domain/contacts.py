@@ -14,8 +14,9 @@ import phonenumbers
 
 HOME = "RU"  # numbers without a country code are of here
 
-# Hyphen, non-breaking hyphen, en dash, no-break and narrow spaces are what keyboards really type.
-GAP = r"[ \t\-().\u00a0\u2009\u202f\u2010\u2011\u2012\u2013\u2014]{0,3}"
+# Hyphens, dashes, no-break and narrow spaces are what keyboards really type; marks of direction and
+# of no width are what comes along when a number is copied.
+GAP = r"[ \t\-().\u00a0\u2009\u202f\u2010-\u2014\u200b-\u200f\u202a-\u202e\u2060]{0,3}"
 
 _NOT_INSIDE = r"(?<![0-9A-Za-z/=#№_@])"
 _RUSSIAN = re.compile(rf"(?<![0-9=#№_@])(?:\+{GAP}7|[78])(?:{GAP}[0-9]){{10}}(?![0-9])")
