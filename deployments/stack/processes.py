@@ -23,8 +23,8 @@ log = logging.getLogger("potok.stack")
 
 READY_FILE = "POTOK_READY_FILE"
 LOOK_EVERY_S = 0.1
-BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-STEADY_AFTER_S = 60.0  # a program that lived this long starts again at the first backoff
+BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+STEADY_AFTER_S = 10.0  # a program that lived this long starts again at the first backoff
 
 
 @dataclass
