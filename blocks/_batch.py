@@ -70,9 +70,17 @@ class LeadBatch:
         self.items = list(items)
         self.dead: list[int] = []
 
-    def outcome_of(self, item: BatchItem) -> str:
-        """Its outcome in a word; ``dead`` when it is not tried again."""
-        return "dead" if item.delivery_id in self.dead else item.outcome
+    def outcomes(self) -> dict[int, str]:
+        """Outcomes by delivery id; ``dead``: not tried again; ``held back`` behind one that is."""
+        going = {item.delivery_id for item in self.going}
+        found = {}
+        for item in self.items:
+            is_held = item.error is None and item.delivery_id not in going
+            is_dead = item.delivery_id in self.dead
+            found[item.delivery_id] = (
+                "dead" if is_dead else "held back" if is_held else item.outcome
+            )
+        return found
 
     @property
     def going(self) -> list[BatchItem]:

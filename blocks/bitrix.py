@@ -69,13 +69,10 @@ async def ensure_leads(portal: BitrixPortal, database: Database, batch: LeadBatc
     leads = portal.leads()
     while todo:
         now, todo = without_twins(todo)
-        placed = await _place(leads, filings, now)
-        if gone := [f.lead.id for f in now if f.lead.id and _is_gone(f, placed[f.lead.origin])]:
-            log.warning("lead.gone_from_crm lead_ids=%s", gone)
-            await filings.forget(gone)
-            todo = [*todo, *await filings.open(gone)]
+        placed, gone = await _place(leads, filings, now)
         for origin, result in placed.items():
             _note(origin, result, items, started)
+        todo = [*todo, *gone]
     return batch
 
 
@@ -85,8 +82,14 @@ def _is_gone(filing: Filing, placed: Placed) -> bool:
     return filing.lead.crm_id is not None and any(isinstance(e, NotFound) for e in errors)
 
 
-async def _place(leads: BitrixLeads, filings: Filings, todo: Sequence[Filing]) -> dict[str, Placed]:
-    """Look up, decide, write, and remember what was written."""
+async def _place(
+    leads: BitrixLeads, filings: Filings, todo: Sequence[Filing]
+) -> tuple[dict[str, Placed], list[Filing]]:
+    """Look up, decide, write, and remember what was written.
+
+    Returns:
+        What became of the leads by origin, and those that are gone from the CRM, to place anew.
+    """
     known = await leads.find(todo)
     refused: dict[str, Placed] = {}
     placements: list[Placement] = []
@@ -97,9 +100,20 @@ async def _place(leads: BitrixLeads, filings: Filings, todo: Sequence[Filing]) -
         else:
             placements.append(choose_placement(filing, found))
     await filings.mark_tried(placements)
-    placed = await leads.place(placements)
-    await filings.record(placements, placed)
-    return refused | placed
+    placed = refused | await leads.place(placements)
+    gone = {f.lead.origin: f.lead.id for f in todo if _is_gone(f, placed[f.lead.origin])}
+    await filings.record([p for p in placements if p.filing.lead.origin not in gone], placed)
+    there = {origin: result for origin, result in placed.items() if origin not in gone}
+    return there, await _unfiled(filings, [number for number in gone.values() if number])
+
+
+async def _unfiled(filings: Filings, lead_ids: Sequence[int]) -> list[Filing]:
+    """Leads that were in the CRM, as if they had never been."""
+    if not lead_ids:
+        return []
+    log.warning("lead.gone_from_crm lead_ids=%s", list(lead_ids))
+    await filings.forget(lead_ids)
+    return await filings.open(lead_ids)
 
 
 def _note(origin: str, placed: Placed, items: Sequence[BatchItem], started: float) -> None:

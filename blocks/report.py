@@ -27,18 +27,20 @@ class LeadReport:
 
     def check(self) -> None:
         """Raise Unavailable when not one of the messages came through."""
-        failed, dead = self.outcomes.get("failed", 0), self.outcomes.get("dead", 0)
-        if self.messages == failed + dead > 0:
-            what = f"{failed} will be tried again, {dead} are dead letters (potok inbox list)"
+        again = self.outcomes.get("failed", 0) + self.outcomes.get("held back", 0)
+        dead = self.outcomes.get("dead", 0)
+        if self.messages == again + dead > 0:
+            what = f"{again} will be tried again, {dead} are dead letters (potok inbox list)"
             raise Unavailable(f"no message came through: {what}")
 
 
 async def publish(batch: LeadBatch) -> LeadReport:
     """Leave the batch's table as an artifact, and ``lead:<id>`` tags on the run."""
+    outcomes = batch.outcomes()
     rows = [
         {
             "message": item.key,
-            "outcome": batch.outcome_of(item),
+            "outcome": outcomes[item.delivery_id],
             "why": error_text(item.error)[:WHY_LIMIT] if item.error else "",
             "lead": item.lead.id if item.lead else "",
             "crm": (item.lead.crm_id or "") if item.lead else "",
@@ -53,5 +55,4 @@ async def publish(batch: LeadBatch) -> LeadReport:
         tags = dict.fromkeys([*flow_run.tags, *(f"lead:{lead_id}" for lead_id in leads[:TAGS])])
         async with get_client() as client:
             await client.update_flow_run(UUID(str(flow_run.id)), tags=list(tags))
-    outcomes = Counter(batch.outcome_of(item) for item in batch.items)
-    return LeadReport(batch.batch_id, len(batch.items), dict(outcomes))
+    return LeadReport(batch.batch_id, len(batch.items), dict(Counter(outcomes.values())))

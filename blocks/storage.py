@@ -126,11 +126,12 @@ async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
     ]
     jitter = random.random()  # noqa: S311 — spreads retries, hides nothing
     batch.dead = await Batches(database).settle(batch.batch_id, settlements, jitter)
+    outcomes = batch.outcomes()
     for item in batch.items:
         lead_id, crm_id = (item.lead.id, item.lead.crm_id) if item.lead else (None, None)
         log.info(
             "message.settled key=%s outcome=%s lead_id=%s crm_id=%s ms=%s",
-            *(item.key, batch.outcome_of(item), lead_id, crm_id, sum(item.ms.values())),
+            *(item.key, outcomes[item.delivery_id], lead_id, crm_id, sum(item.ms.values())),
         )
     return batch
 

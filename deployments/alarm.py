@@ -46,16 +46,19 @@ class Alarm:
         now = time.monotonic()
         if now < self._refused_at.get(deployment, -inf) + REFUSED_EVERY_S:
             return
-        self._refused_at[deployment] = now
         try:
-            await self._tell(refused_text(deployment))
+            if await self._tell(refused_text(deployment)):
+                self._refused_at[deployment] = now
         except PotokError as exc:
             log.error("alarm.failed deployment=%s reason=%s", deployment, exc)
 
-    async def _tell(self, text: str) -> None:
-        for bot in (await self._prefect.block_values("potok-telegram")).values():
-            if bot.get("alert_chat_id"):
-                await self._send(bot["token"], bot["api_base"], bot["alert_chat_id"], text)
+    async def _tell(self, text: str) -> bool:
+        """Send to each person on duty; false when there is none."""
+        bots = (await self._prefect.block_values("potok-telegram")).values()
+        wanted = [bot for bot in bots if bot.get("alert_chat_id")]
+        for bot in wanted:
+            await self._send(bot["token"], bot["api_base"], bot["alert_chat_id"], text)
+        return bool(wanted)
 
     async def _send(self, token: str, api_base: str, chat_id: int, text: str) -> None:
         # Its import takes a second and 25 MB, which a gateway at work should not pay.

@@ -77,7 +77,9 @@ async def _wrong(prefect: PrefectApi, entry: Entry) -> str | None:
         pool = (await prefect.deployment(entry.name)).pool
     except Rejected:
         return f"{entry.name} is not deployed"
-    return None if pool == entry.pool else f"{entry.name} is in pool {pool}, not {entry.pool}"
+    if pool == entry.pool:
+        return None
+    return f"{entry.name} is in {f'pool {pool}' if pool else 'no pool'}, not in {entry.pool}"
 
 
 def _lacking(said: object) -> str | None:

@@ -64,7 +64,7 @@ async def provision(settings: Settings) -> None:
     await write_blocks(settings)
     await asyncio.to_thread(deploy_all)
     async with get_client() as client:
-        await _delete_stale(client)
+        await _delete_stale(client, settings)
 
 
 async def write_blocks(settings: Settings) -> list[str]:
@@ -169,14 +169,21 @@ async def _ensure_limit(client: PrefectClient, name: str, burst: int, per_s: flo
         )
 
 
-async def _delete_stale(client: PrefectClient) -> None:
-    """Delete the deployments of our flows that ``prefect.yaml`` names no more; their runs stay."""
-    named = {(entry.entrypoint, entry.name.rpartition("/")[2]) for entry in manifest.entries()}
-    for deployment in await client.read_deployments():
-        entrypoint = deployment.entrypoint or ""
-        if entrypoint.startswith("flows.") and (entrypoint, deployment.name) not in named:
-            await client.delete_deployment(deployment.id)
-            log.info("deployment.deleted entrypoint=%s name=%s", entrypoint, deployment.name)
+async def _delete_stale(client: PrefectClient, settings: Settings) -> None:
+    """Delete what was deployed from this home and ``prefect.yaml`` names no more; its runs stay.
+
+    Others may deploy to the same server, so the home remembers what is its own.
+    """
+    path = settings.home / "deployed"
+    named = {entry.name for entry in manifest.entries()}
+    for name in sorted(set(path.read_text().split()) - named if path.exists() else ()):
+        try:
+            deployment = await client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            continue
+        await client.delete_deployment(deployment.id)
+        log.info("deployment.deleted name=%s", name)
+    path.write_text("\n".join(sorted(named)))
 
 
 def deploy_all() -> None:

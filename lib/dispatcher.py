@@ -38,6 +38,14 @@ TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 class Runs(Protocol):
     """What the dispatcher needs of Prefect and of whoever runs the flows."""
 
+    async def check(self, deployment: str) -> None:
+        """Raise unless runs of a deployment would be taken.
+
+        Raises:
+            Rejected: it is not deployed.
+            Unavailable: Prefect is away, or a person has paused its pool.
+        """
+
     async def start(
         self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]
     ) -> UUID:
@@ -50,7 +58,7 @@ class Runs(Protocol):
         """State types by run, or ``POOLLESS``: it waits in a pool that was deleted."""
 
     async def crash(self, run_id: UUID, message: str) -> None:
-        """Show a run as Crashed, unless it has ended."""
+        """Show a run as Crashed, whatever it is shown as now."""
 
 
 class OnDuty(Protocol):
@@ -109,6 +117,7 @@ class Dispatcher:
         self._on_duty = on_duty
         self._wake = asyncio.Event()
         self._starting: dict[UUID, Claim] = {}
+        self._waits_for: dict[str, str] = {}
         self._claimed_at: dict[str, float] = {}
         self._unheld_since: dict[UUID, float] = {}
         self._recover_at = 0.0
@@ -181,9 +190,24 @@ class Dispatcher:
             self._recover_at = now + self._limits.recover_s
             await self._recover(now)
         for deployment in self._deployments:
-            while claim := await self._claim(deployment):
+            while await self._is_taken(deployment) and (claim := await self._claim(deployment)):
                 self._starting[claim.batch_id] = claim
                 await self._start(claim)
+
+    async def _is_taken(self, deployment: str) -> bool:
+        """Whether runs of a deployment would be taken; why not is said once, and to a person."""
+        try:
+            await self._runs.check(deployment)
+        except (Rejected, Unavailable) as exc:
+            if self._waits_for.get(deployment) != str(exc):
+                log.warning("dispatch.waits deployment=%s reason=%s", deployment, exc)
+            self._waits_for[deployment] = str(exc)
+            if isinstance(exc, Rejected) and self._on_duty and await self._claims.wait(deployment):
+                await self._on_duty.tell_refused(deployment)
+            return False
+        if self._waits_for.pop(deployment, None):
+            log.warning("dispatch.goes_on deployment=%s", deployment)
+        return True
 
     async def _claim(self, deployment: str) -> Claim | None:
         """What waits, unless it should gather."""
@@ -207,10 +231,8 @@ class Dispatcher:
                 name=claim.first_key + more,
                 tags=["inbox"],
             )
-        except Rejected as exc:  # not deployed: the batches of others must not wait for it
-            log.error("batch.refused batch_id=%s reason=%s", claim.batch_id, exc)
-            if self._on_duty:
-                await self._on_duty.tell_refused(claim.deployment)
+        except (Rejected, Unavailable) as exc:  # the batches of others must not wait for it
+            log.warning("batch.not_started batch_id=%s reason=%s", claim.batch_id, exc)
             return
         await self._batches.attach(claim.batch_id, run_id)
         del self._starting[claim.batch_id]
@@ -218,8 +240,11 @@ class Dispatcher:
 
     async def _recover(self, now: float) -> None:
         """Start the claimed batches that have no run; give back those whose run is gone."""
+        open_ids = {batch.id for batch in await self._batches.open()}
+        self._starting = {i: claim for i, claim in self._starting.items() if i in open_ids}
         for claim in list(self._starting.values()):
-            await self._start(claim)
+            if await self._is_taken(claim.deployment):
+                await self._start(claim)
         idle = [batch for batch in await self._batches.open() if not batch.held]
         self._unheld_since = {b.id: self._unheld_since.get(b.id, now) for b in idle}
         ids = [b.flow_run_id for b in idle if b.flow_run_id is not None]

@@ -10,15 +10,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from psycopg.errors import UndefinedTable
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.exc import ProgrammingError
 
 from deployments.settings import Settings
 from lib.errors import Rejected, Unavailable
 from lib.store.engine import Database
+from lib.store.failures import NoTables
 
 PIPE_WIDTH = 200  # columns of a table that no terminal limits
 MAX_ID = 2**63 - 1
@@ -35,12 +34,10 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     start = "`potok up` starts it" if settings.uses_embedded_postgres else "check DATABASE_URL"
     try:
         yield database
+    except NoTables:
+        raise Unavailable("the database has no tables yet: `potok up` makes them") from None
     except Unavailable:
         raise Unavailable(f"the database does not answer: {start}") from None
-    except ProgrammingError as exc:
-        if not isinstance(exc.orig, UndefinedTable):
-            raise
-        raise Unavailable("the database has no tables yet: `potok up` makes them") from None
     finally:
         await database.close()
 

@@ -24,6 +24,7 @@ PREFECT = {
     "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # one request less in every run
     "PREFECT_WORKER_QUERY_SECONDS": "5",  # runs of the inbox need no polling; this is for the rest
     "PREFECT_LOGGING_EXTRA_LOGGERS": "lib,blocks,flows,potok",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the worker's own lines have no run
     "PREFECT_LOGGING_COLORS": "false",
     "PREFECT_CLI_COLORS": "false",
     "PREFECT_CLI_PROMPT": "false",

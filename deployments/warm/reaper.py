@@ -44,6 +44,8 @@ class Reaper:
                 await self.look()
             except PotokError as exc:
                 log.warning("reaper.paused reason=%s", exc)
+            except Exception:  # a bug here must not end the worker
+                log.exception("reaper.failed")
 
     async def look(self) -> None:
         """End those that have been without a process for the grace time.

@@ -34,20 +34,29 @@ class WarmRuns:
         self.states = prefect.states
         self.crash = prefect.crash
 
-    async def start(
-        self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]
-    ) -> UUID:
-        """Create a run and see to it that it is run; the same key gives the same run.
+    async def check(self, deployment: str) -> None:
+        """Raise unless runs of a deployment would be taken.
 
         Raises:
-            Rejected: no such deployment, or it is in no pool.
-            Unavailable: Prefect is away, a person has paused the pool, or every process is busy.
+            Rejected: it is not deployed, or in no pool.
+            Unavailable: Prefect is away, or a person has paused its pool.
         """
         target = await self._prefect.deployment(deployment)
         if target.pool is None:
             raise Rejected(f"{deployment} is in no work pool: its runs would wait for nobody")
         if target.is_paused:
             raise Unavailable(f"the pool {target.pool} is paused in Prefect")
+
+    async def start(
+        self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]
+    ) -> UUID:
+        """Create a run and see to it that it is run; the same key gives the same run.
+
+        Raises:
+            Rejected: no such deployment.
+            Unavailable: Prefect is away, or every process is busy.
+        """
+        target = await self._prefect.deployment(deployment)
         asked: dict[str, Any] = {"key": key, "name": name, "tags": tags}
         if target.pool != self._pool:
             return UUID((await self._prefect.create_run(target, parameters, **asked))["id"])

@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from multiprocessing import forkserver
@@ -56,20 +57,21 @@ class SpareProcess:
         await self._news.wait()
         return not self.ended.done()
 
-    def give(self, order: Order) -> None:
+    async def give(self, order: Order) -> None:
         """Hand over a flow run; ``ready`` tells when it is done.
 
         Raises:
             OSError: the process has just died.
         """
         self._news.clear()
-        self._connection.send(order)
         self._expect_news_in(START_TIMEOUT_S)
+        await asyncio.to_thread(self._connection.send, order)  # which may block: it may be frozen
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless the process has ended."""
         if not self.ended.done():
-            signal.pidfd_send_signal(self._watched, number)
+            with suppress(ProcessLookupError):  # its end is not seen yet
+                signal.pidfd_send_signal(self._watched, number)
 
     def close(self) -> None:
         """Cut its life line: it ends when it is idle."""
@@ -185,7 +187,7 @@ class SparePool:
         """Give a run to a process, or to another one when it has just died."""
         while True:
             try:
-                spare.give(order)
+                await spare.give(order)
             except OSError as exc:  # it died while it waited
                 log.error("spare.lost pid=%s reason=%s", spare.pid, exc)
                 await self.release(spare, is_ready=False)
@@ -194,7 +196,7 @@ class SparePool:
                 return spare
 
     async def release(self, spare: SpareProcess, *, is_ready: bool) -> None:
-        """A process is done with its run: it waits again, or, not ready, is gone."""
+        """A process is done with its run: it waits again, or ends if enough do, or is gone."""
         self._busy.discard(spare)
         if is_ready and len(self._idle) < self._limits.ready:
             await self._put(spare)
@@ -230,9 +232,13 @@ class SparePool:
         theirs.close()
         spare = SpareProcess(process, ours)
         spare.ended.add_done_callback(lambda _: asyncio.ensure_future(self._look_again()))
-        async with asyncio.timeout(READY_TIMEOUT_S):
-            if not await spare.ready():
-                raise OSError(f"it ended with status {spare.ended.result()}")
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                if not await spare.ready():
+                    raise OSError(f"it ended with status {spare.ended.result()}")
+        except TimeoutError:
+            spare.signal(signal.SIGKILL)
+            raise
         return spare
 
 

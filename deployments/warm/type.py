@@ -83,7 +83,9 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         scheduled, cancelling = asyncio.Event(), asyncio.Event()
         wakes = dict.fromkeys(SCHEDULED, scheduled.set) | dict.fromkeys(CANCELLING, cancelling.set)
         self._runs_task_group.start_soon(wake_on_events, wakes)
-        self._runs_task_group.start_soon(self._watch, scheduled, None, self._look_for_scheduled)
+        self._runs_task_group.start_soon(
+            self._watch, scheduled, None, self.get_and_submit_flow_runs
+        )
         self._runs_task_group.start_soon(
             self._watch, cancelling, CANCEL_POLL_S, self._look_for_cancelling
         )
@@ -109,14 +111,14 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
         return [] if self._is_draining else await super().get_and_submit_flow_runs()
 
     async def _watch(
-        self, told: asyncio.Event, poll_s: float | None, look: Callable[[], Awaitable[bool]]
+        self, told: asyncio.Event, poll_s: float | None, look: Callable[[], Awaitable[object]]
     ) -> None:
         """Look the moment Prefect tells of something, and every so often besides.
 
         Args:
             told: set when there is something to see, and maybe a moment before.
             poll_s: the pause between two looks when nothing is told; None: somebody else polls.
-            look: true when it saw something.
+            look: safe to repeat.
         """
         while True:
             with suppress(TimeoutError):
@@ -126,13 +128,11 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
             try:
                 for pause_s in pauses_s:
                     await asyncio.sleep(pause_s)
-                    if await look():
-                        break
+                    await look()
             except HTTPError as exc:
                 self._logger.warning("worker.look_away kind=%s", type(exc).__name__)
-
-    async def _look_for_scheduled(self) -> bool:
-        return bool(await self.get_and_submit_flow_runs())
+            except Exception:  # a bug here must not end the runs of this worker
+                self._logger.exception("worker.look_failed")
 
     async def _deployment(self, deployment_id: UUID) -> DeploymentResponse | None:
         """A deployment, not older than ``DEPLOYMENT_TTL_S``; None when it was deleted."""
@@ -163,6 +163,8 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
                 await self._mark_flow_run_as_cancelled(flow_run, gone)
         except (HTTPError, Unavailable) as exc:
             self._logger.warning("worker.away run_id=%s kind=%s", flow_run.id, type(exc).__name__)
+        except Exception:  # a bug here must not end the other runs of this worker
+            self._logger.exception("worker.run_failed run_id=%s", flow_run.id)
         finally:
             self._release_limit_slot(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
@@ -179,6 +181,8 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
             await self._until_ended(flow_run, self._serve(flow_run.id, order, spare))
         except (HTTPError, Unavailable) as exc:  # the dispatcher sees to what was not run
             self._logger.warning("worker.away run_id=%s kind=%s", flow_run.id, type(exc).__name__)
+        except Exception:  # a bug here must not end the other runs of this worker
+            self._logger.exception("worker.run_failed run_id=%s", flow_run.id)
         finally:
             self._submitting_flow_run_ids.discard(flow_run.id)
 
@@ -239,11 +243,9 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, BaseWorkerResult])
     async def _setup_cancellation_observer(self) -> None:
         """Nothing: ``_look_for_cancelling`` does it."""
 
-    async def _look_for_cancelling(self) -> bool:
+    async def _look_for_cancelling(self) -> None:
         """Ask, while runs are in our hands, which of them a person wants to end."""
-        wanted = await self._wanted_to_end()
-        await asyncio.gather(*map(self._cancel_run, wanted))
-        return bool(wanted)
+        await asyncio.gather(*map(self._cancel_run, await self._wanted_to_end()))
 
     async def _wanted_to_end(self) -> list[UUID]:
         ours = list(self._submitting_flow_run_ids - self._cancelled)

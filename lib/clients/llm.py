@@ -187,7 +187,9 @@ def _refusal(status: int, retry_after_s: float | None, said: str) -> PotokError:
         return Denied(f"llm: refused with {status}: wrong key, no rights or no credits")
     if status == 404:
         return Rejected(f"llm: refused with 404: {said}")
-    if status in {400, 413, 422}:  # its words may quote the prompt, and so the message
+    if status == 413:
+        return Rejected("llm: refused with 413: the message is too long for it")
+    if status in {400, 422}:  # its words may quote the prompt, and so the message
         return Rejected(f"llm: refused with {status}: check LLM_MODEL, it must know JSON schemas")
     if status == 429:
         wait_s = _PAUSE_S if retry_after_s is None else retry_after_s

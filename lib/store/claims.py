@@ -53,6 +53,13 @@ _CLAIM = text(
 
 _CLOSED = text("select deployment, size from batches where id = :batch and closed_at is not null")
 
+_WAITS = text(
+    """
+    select exists (select from deliveries
+      where deployment = :deployment and state in ('received', 'failed', 'claimed'))
+    """
+)
+
 _BRING_BACK = text(
     """
     update deliveries set state = 'received', attempts = 0, batch_limit = null, settled_at = null,
@@ -92,6 +99,11 @@ class Claims:
         async with self._database.transaction() as connection:
             await connection.execute(_LOCK)
             return await _claim(connection, uuid4(), deployment, limit, max_open)
+
+    async def wait(self, deployment: str) -> bool:
+        """Whether anything that is not done waits for a deployment."""
+        async with self._database.transaction() as connection:
+            return bool((await connection.execute(_WAITS, {"deployment": deployment})).scalar())
 
     async def reopen(self, batch_id: UUID) -> Claim | None:
         """Claim again, for a run that a person repeats, what a closed batch has not done.

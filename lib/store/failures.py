@@ -17,6 +17,10 @@ FOREIGN = (Error, StatementError, PoolTimeoutError)  # what a statement may rais
 AWAY = (OperationalError, InterfaceError, ReadOnlySqlTransaction, PoolTimeoutError)
 
 
+class NoTables(Unavailable):
+    """The database is there and has not been migrated."""
+
+
 class StatementFailed(Exception):
     """PostgreSQL did not take a statement or a value in it.
 
@@ -29,14 +33,13 @@ def failure_from(error: Exception) -> Exception:
     """One of ``FOREIGN`` as an error of ours: its type and SQLSTATE, and nothing of a row.
 
     Returns:
-        Unavailable when the database is away; ``error`` itself when it names a table that is not
-        there, which commands tell by it; StatementFailed otherwise.
+        Unavailable when the database is away, NoTables when it is empty, else StatementFailed.
     """
     cause = error.orig if isinstance(error, StatementError) and error.orig else error
     kind = type(cause).__name__
     if isinstance(cause, AWAY):
         return Unavailable(f"the database is away: {kind}")
     if isinstance(cause, UndefinedTable):
-        return error
+        return NoTables("the database has no tables yet")
     state = getattr(cause, "sqlstate", None)
     return StatementFailed(f"the database refuses a statement: {kind}, SQLSTATE {state or 'none'}")

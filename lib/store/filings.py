@@ -69,9 +69,12 @@ class Filings:
                 )
 
     async def forget(self, lead_ids: Sequence[int]) -> None:
-        """These leads are in the CRM no more, and so none of their words is."""
+        """These leads are in the CRM no more, and so none of their words is.
+
+        What it refused stays refused: in a new lead's comment it would take the lead down with it.
+        """
         unfiled = {"crm_id": None, "crm_version": 0, "crm_linked": False}
-        words = col(LeadMessage.lead_id).in_(lead_ids)
+        words = col(LeadMessage.lead_id).in_(lead_ids) & (col(LeadMessage.in_crm) != "refused")
         async with self._database.transaction() as connection:
             await connection.execute(update(Lead).where(col(Lead.id).in_(lead_ids)).values(unfiled))
             await connection.execute(update(LeadMessage).where(words).values(in_crm="no"))

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from blocks._batch import BatchItem, LeadBatch
+from blocks.report import LeadReport
 from lib.domain.inbound import Chat
 from lib.domain.inquiry import rules_inquiry
 from lib.domain.leads import grow
@@ -63,6 +65,21 @@ def test_an_outcome_is_one_word() -> None:
     assert each.outcome == "lead"
     each.error = Rejected("no")
     assert each.outcome == "failed"
+
+
+def test_a_run_in_which_nothing_came_through_is_no_good_run() -> None:
+    items = [item(1, chat=7), item(2, chat=7), item(3, chat=8)]
+    for each in items:
+        each.inquiry = rules_inquiry(inbound("спасибо"))
+    whole = batch(*items)
+    items[0].error = Unavailable("away")
+    items[2].error = Rejected("no")
+    whole.dead = [3]
+    assert whole.outcomes() == {1: "failed", 2: "held back", 3: "dead"}
+    report = LeadReport(whole.batch_id, 3, dict(Counter(whole.outcomes().values())))
+    with pytest.raises(Unavailable, match="2 will be tried again, 1 are dead letters"):
+        report.check()
+    LeadReport(whole.batch_id, 4, {**report.outcomes, "spam": 1}).check()
 
 
 def test_a_stage_that_failed_fails_all_of_its_messages() -> None:

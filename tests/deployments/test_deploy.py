@@ -76,16 +76,20 @@ async def test_provisioning_again_changes_nothing(stack: LiveStack) -> None:
     assert (limit["limit"], limit["slot_decay_per_second"]) == LIMIT
 
 
-async def test_a_deployment_that_is_named_no_more_is_deleted(stack: LiveStack) -> None:
+async def test_only_what_was_deployed_from_here_is_deleted(stack: LiveStack) -> None:
     before = await made(stack)
     flow = await stack.prefect("/flows/", {"name": "gone"})
     often = [{"schedule": {"interval": 3600}, "active": True}]
-    body = {"name": "main", "flow_id": flow["id"], "schedules": often}
-    gone = await stack.prefect("/deployments/", body | {"entrypoint": "flows.gone.gone"})
-    theirs = await stack.prefect("/deployments/", body | {"name": "own", "entrypoint": "mine.flow"})
+    body = {"flow_id": flow["id"], "entrypoint": "flows.gone.gone", "schedules": often}
+    await stack.prefect("/deployments/", body | {"name": "main"})
+    theirs = await stack.prefect("/deployments/", body | {"name": "theirs"})
+    own = stack.settings.home / "deployed"
+    assert own.read_text().split() == ["leads/main"]
+    own.write_text("leads/main\ngone/main")
     await run_python(stack, "deployments.provision")
     left = await made(stack)
-    assert left["deployments"] - before["deployments"] == {("own", theirs["id"])}, gone
+    assert left["deployments"] - before["deployments"] == {("theirs", theirs["id"])}
+    assert own.read_text().split() == ["leads/main"]
     await stack.prefect(f"/deployments/{theirs['id']}", method="DELETE")
 
 

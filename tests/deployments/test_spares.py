@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import signal
 from functools import partial
-from typing import Any
 
 import psutil
 
 from tests.faults.crowd import Crowd
 from tests.stack_fixture import LiveStack, eventually
-
-
-async def first_started(stack: LiveStack, keys: list[str]) -> dict[str, Any] | None:
-    """The batch of the first of these deliveries, once a run has taken it."""
-    (row, *_) = await stack.rows(
-        "select b.* from deliveries d join batches b on b.id = d.batch_id where d.key = any(%s)",
-        keys,
-    ) or [None]
-    return row if row and row["started_at"] else None
 
 
 def ours(stack: LiveStack) -> list[psutil.Process]:
@@ -31,7 +21,7 @@ async def test_a_run_outlives_the_template_of_its_process(stack: LiveStack) -> N
     await stack.control("llm/failures", {"kind": "slow", "delay_s": 2.0, "times": 3})
     async with stack.claims_held():
         keys = await crowd.write(3)
-    row = await eventually(partial(first_started, stack, keys))
+    row = await eventually(partial(crowd.started, keys))
     (template,) = (p for p in ours(stack) if any("forkserver" in word for word in p.cmdline()))
     template.kill()
     assert (await stack.run_ended(row["flow_run_id"]))["state_type"] == "COMPLETED"

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.deployments.test_spares import first_started
 from tests.deployments.warm_flows import MARKER
 from tests.faults.crowd import Crowd
 from tests.stack_fixture import LiveStack, eventually
@@ -172,9 +171,12 @@ async def test_a_paused_pool_takes_no_messages_until_it_goes_on(stack: LiveStack
         await crowd.write(1)
         await eventually(done_or_seen)
     waiting = await crowd.write(2)
-    assert {row["flow_run_id"] for row in await stack.deliveries(waiting)} == {None}
+    (now,) = await stack.rows("select clock_timestamp() as at")
     await pause(False)
     await crowd.arrived()
+    claims = "select created_at from batches b join deliveries d on d.batch_id = b.id"
+    claimed = await stack.rows(f"{claims} where d.key = any(%s)", waiting)
+    assert min(row["created_at"] for row in claimed) > now["at"]
     await crowd.check_each_is_one_lead()
 
 
@@ -207,7 +209,7 @@ async def test_a_worker_told_to_stop_lets_its_runs_finish(stack: LiveStack) -> N
     await stack.control("llm/failures", {"kind": "slow", "delay_s": 2.0, "times": 3})
     async with stack.claims_held():
         keys = await crowd.write(3)
-    row = await eventually(partial(first_started, stack, keys))
+    row = await eventually(partial(crowd.started, keys))
     stack.send("worker", signal.SIGTERM)
     assert (await stack.run_ended(row["flow_run_id"]))["state_type"] == "COMPLETED"
     await crowd.arrived()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -79,6 +80,15 @@ class Crowd:
         await eventually(stored)
         assert {row["state"] for row in await self.stack.deliveries(keys)} == {"claimed"}
         return keys
+
+    async def started(self, keys: list[str]) -> dict[str, Any] | None:
+        """The batch of the first of these deliveries, once a run has taken it."""
+        (row, *_) = await self.stack.rows(
+            "select b.* from deliveries d join batches b on b.id = d.batch_id "
+            "where d.key = any(%s)",
+            keys,
+        ) or [None]
+        return row if row and row["started_at"] else None
 
     async def cancel(self, hung: str) -> None:
         """Cancel the run that has a message, as the UI's button does, and see its process end."""

@@ -1,6 +1,7 @@
 """Each part killed at random moments while thousands write, round after round.
 
-FAULT_ROUNDS=100, FAULT_MESSAGES=500 and FAULT_SEED=7 ask for other rounds, or for the same again.
+FAULT_ROUNDS=100, FAULT_MESSAGES=500, FAULT_STRIKES=1 and FAULT_SEED=7 ask for other rounds, or for
+the same again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.stack_fixture import LiveStack, eventually
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "20"))
 MESSAGES = int(os.environ.get("FAULT_MESSAGES", "2000"))
-MOST_STRIKES = 3
+STRIKES_A_ROUND = int(os.environ.get("FAULT_STRIKES", "3"))  # at most
 AT_ONCE = 20
 WITHIN_S = 400.0
 
@@ -32,7 +33,7 @@ async def play(stack: LiveStack, dice: Random, name: str, messages: int) -> Roun
     crashed = await stack.prefect("/flow_runs/count", _CRASHED)
     writing = asyncio.create_task(crowd.write(messages, at_once=AT_ONCE))
     strikes = 0
-    moments = sorted(dice.sample(range(1, messages), dice.randint(1, MOST_STRIKES)))
+    moments = sorted(dice.sample(range(1, messages), dice.randint(1, STRIKES_A_ROUND)))
     for moment in moments:
         await crowd.accepted(moment)
         await over_at(time.monotonic() + dice.uniform(0, 0.5))

@@ -78,14 +78,19 @@ async def test_a_poison_message_dies_alone_and_a_person_is_told(stack: LiveStack
 
 
 @pytest.mark.parametrize("says_more", ["нужно ещё 7 млн", "жду звонка"])
-async def test_a_lead_deleted_in_the_crm_is_placed_anew(stack: LiveStack, says_more: str) -> None:
+@pytest.mark.parametrize("failure", [None, "lose_answer"])
+async def test_a_lead_deleted_in_the_crm_is_placed_anew(
+    stack: LiveStack, says_more: str, failure: str | None
+) -> None:
     person = Person("Вера")
     first = person.says(f"Нужен кредит, слово-1-, {new_phone()}")
     await stack.settled([await posted(stack, first)])
     (lead,) = await stack.crm(person.ref(first))
     await stack.bitrix("crm.item.delete", entityTypeId=1, id=lead["id"])
+    if failure:
+        await stack.control("bitrix/failures", {"kind": failure})
     (row,) = await stack.settled([await posted(stack, person.says(f"{says_more}, слово-2-"))])
-    assert (row["state"], row["attempts"]) == ("done", 0)
+    assert row["state"] == "done"
     (anew,) = await stack.crm(person.ref(first))
     assert anew["id"] != lead["id"]
     assert numbers_said(anew) == [1, 2]

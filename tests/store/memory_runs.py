@@ -28,13 +28,17 @@ class MemoryRuns:
         self.created: list[dict[str, Any]] = []
         self.crashed: dict[UUID, str] = {}
 
+    async def check(self, deployment: str) -> None:
+        """Raise unless runs are taken."""
+        self._check()
+        if self.refuses:
+            raise Rejected("it is not deployed")
+
     async def start(
         self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]
     ) -> UUID:
         """Create a run, Running; the same key gives the same run."""
         self._check()
-        if self.refuses:
-            raise Rejected("it is not deployed")
         self.created.append(
             {"deployment": deployment, "key": key, "name": name, "tags": tags, **parameters}
         )

@@ -82,14 +82,34 @@ async def test_prefect_away_loses_nothing_and_doubles_nothing(
     turner = dispatcher(db, runs, PATIENT)
     await accepted(db, arriving())
     for _ in range(3):
-        with pytest.raises(Unavailable):
-            await turner.turn()
+        await turner.turn()
+    assert await states(db) == ["received"], "nothing is claimed that nobody would run"
     await accepted(db, arriving())
     runs.away = False
     await turner.turn()
+    assert len(runs.by_key) == len(runs.batch_ids) == 1
+    assert await open_batches(db) == runs.batch_ids
+    assert await states(db) == ["claimed"] * 2
+
+
+async def test_what_is_claimed_while_every_process_is_busy_is_started_later(db: Database) -> None:
+    class Busy(MemoryRuns):
+        busy = True
+
+        async def start(self, *args: Any, **named: Any) -> UUID:
+            if self.busy:
+                raise Unavailable("every process is busy")
+            return await super().start(*args, **named)
+
+    busy = Busy()
+    turner = dispatcher(db, busy, PATIENT)
+    await accepted(db, arriving())
     await turner.turn()
-    assert len(runs.by_key) == len(runs.batch_ids) == 2
-    assert set(await open_batches(db)) == set(runs.batch_ids)
+    await turner.turn()
+    (batch_id,) = await open_batches(db)
+    busy.busy = False
+    await turner.turn()
+    assert busy.batch_ids == [batch_id]
     assert all(batch.flow_run_id for batch in await Batches(db).open())
 
 

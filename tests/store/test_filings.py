@@ -9,7 +9,7 @@ from lib.store.engine import Database
 from lib.store.filings import Filings
 from lib.store.leads import Leads
 
-from .making import read, rows
+from .making import read, rows, run_sql
 
 MINUTE = timedelta(minutes=1)
 
@@ -65,6 +65,9 @@ async def test_a_lead_that_is_gone_from_the_crm_is_filed_anew(db: Database) -> N
     assert filing.lead.id is not None
     await filings.forget([filing.lead.id])
     assert await filings.open([filing.lead.id]) == [filing]
+    await run_sql(db, "update lead_messages set in_crm = 'refused' where text = 'Здравствуйте'")
+    await filings.forget([filing.lead.id])
+    assert await marks(db) == ["refused", "no"], "in a new lead it would be refused again"
 
 
 async def test_what_the_crm_has_is_not_filed_again(db: Database) -> None:

@@ -205,7 +205,7 @@ async def test_a_person_is_told_that_nothing_is_deployed(db: Database, runs: Mem
     turner = Dispatcher(db, runs, [LEADS], PATIENT, told)
     await turner.turn()
     assert told.refused == [LEADS]
-    assert await states(db) == ["claimed"]
+    assert await states(db) == ["received"]
     runs.refuses = False
     await turner.turn()
     assert len(runs.batch_ids) == 1, "it is started as soon as somebody takes it"
