@@ -19,8 +19,6 @@ from lib.store.failures import StatementFailed
 
 log = logging.getLogger(__name__)
 
-ERROR_LIMIT = 1000
-
 
 @dataclass(slots=True)
 class BatchItem:
@@ -141,6 +139,6 @@ def error_text(error: BaseException) -> str:
     """
     kind = type(error).__name__
     if isinstance(error, PotokError | StatementFailed) or error.__traceback__ is None:
-        return f"{kind}: {error}"[:ERROR_LIMIT]
+        return f"{kind}: {error}"
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{kind} at {place.name}:{place.lineno}"

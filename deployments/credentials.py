@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 
-def telegram_webhook_secret(secret: SecretStr | None) -> SecretStr | None:
+def check_telegram_webhook_secret(secret: SecretStr | None) -> SecretStr | None:
     """A ``secret_token`` as Telegram takes it.
 
     Source:
@@ -24,15 +24,15 @@ def telegram_webhook_secret(secret: SecretStr | None) -> SecretStr | None:
     return secret
 
 
-def telegram_webhook_url(url: str, bot: str) -> str:
+def check_telegram_webhook_url(url: str, bot: str) -> str:
     """Where Telegram reaches the hook of a bot."""
     path = f"/hooks/telegram/{bot}"
-    if urlsplit(url).path != path or re.search(r"\s", url):
+    if not urlsplit(url).path.endswith(path) or re.search(r"\s", url):
         raise ValueError(f"should be https://<public name>{path}: the gateway knows no other path")
     return url
 
 
-def forwarder_secret(secret: SecretStr | None) -> SecretStr | None:
+def check_forwarder_secret(secret: SecretStr | None) -> SecretStr | None:
     """A secret of Standard Webhooks."""
     if secret is None:
         return None
@@ -48,7 +48,7 @@ def forwarder_secret(secret: SecretStr | None) -> SecretStr | None:
     return secret
 
 
-def bitrix24_webhook_url(url: SecretStr | None) -> SecretStr | None:
+def check_bitrix24_webhook_url(url: SecretStr | None) -> SecretStr | None:
     """An incoming webhook of a portal, with a slash at its end."""
     if url is None:
         return None

@@ -63,7 +63,7 @@ async def missing(settings: Settings) -> list[str]:
     """What the server has not, or has in no pool or another one, in a few words each.
 
     Raises:
-        Unavailable: Prefect is away.
+        PotokError: Prefect is away or refuses us, or ``prefect.yaml`` is wrong.
     """
     prefect = PrefectApi(settings.prefect_api_url, settings.prefect_auth)
     try:

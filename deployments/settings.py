@@ -73,15 +73,15 @@ class Settings(BaseSettings):
     telegram_bot_token: SecretStr | None = None
     telegram_api_base: Address = "https://api.telegram.org"
     telegram_webhook_secret: Annotated[
-        SecretStr | None, AfterValidator(credentials.telegram_webhook_secret)
+        SecretStr | None, AfterValidator(credentials.check_telegram_webhook_secret)
     ] = None
     telegram_webhook_url: Address | None = None
     telegram_alert_chat: int | None = None
-    forwarder_secret: Annotated[SecretStr | None, AfterValidator(credentials.forwarder_secret)] = (
-        None
-    )
+    forwarder_secret: Annotated[
+        SecretStr | None, AfterValidator(credentials.check_forwarder_secret)
+    ] = None
     bitrix24_webhook_url: Annotated[
-        SecretStr | None, AfterValidator(credentials.bitrix24_webhook_url)
+        SecretStr | None, AfterValidator(credentials.check_bitrix24_webhook_url)
     ] = None
     bitrix24_limit: str = Field(default="50/2", pattern=r"^(off|[1-9]\d*/\d+(\.\d+)?)$")
     llm_base_url: Address | None = None
@@ -112,18 +112,20 @@ class Settings(BaseSettings):
     @classmethod
     def _the_hook_of_the_bot(cls, url: str | None, known: ValidationInfo) -> str | None:
         bot = known.data.get("telegram_bot_name")  # absent when it is itself wrong
-        return url if url is None or bot is None else credentials.telegram_webhook_url(url, bot)
+        return (
+            url if url is None or bot is None else credentials.check_telegram_webhook_url(url, bot)
+        )
 
     @model_validator(mode="after")
     def _sandbox_stands_in(self) -> Settings:
-        credentials = (self.telegram_bot_token, self.bitrix24_webhook_url, self.llm_base_url)
+        vendors = (self.telegram_bot_token, self.bitrix24_webhook_url, self.llm_base_url)
         if self.sandbox is None:
-            self.sandbox = not any((*credentials, self.forwarder_secret))
+            self.sandbox = not any((*vendors, self.forwarder_secret))
         if self.sandbox:
-            vendors = sandbox_access.vendors(
+            stand_ins = sandbox_access.vendors(
                 f"http://{LOOPBACK}:{self.sandbox_port}", self.gateway_url, self.telegram_bot_name
             )
-            for field, value in vendors.items():
+            for field, value in stand_ins.items():
                 setattr(self, field, value)
         return self
 
@@ -238,7 +240,7 @@ def unknown_variables(env_file: Path | None = None) -> list[str]:
         env_file: instead of the checkout's.
     """
     path = env_file or Settings.model_config.get("env_file")
-    known = [name for field in Settings.model_fields if (name := variable_of(field))]
+    known = [variable_of(field) for field in Settings.model_fields]
     lines = []
     for name in dotenv_values(path) if isinstance(path, Path) and path.is_file() else ():
         if name.upper().startswith("POTOK_") and name.upper() not in known:

@@ -11,9 +11,9 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from lib.bounded import bounded
 from lib.errors import PotokError
 from lib.gateway import metrics
-from lib.store.bounded import bounded
 from lib.store.failures import StatementFailed
 from lib.store.inbox import Inbox, InboxFigures
 

@@ -136,9 +136,10 @@ async def _answered(door: str, work: Callable[[], Awaitable[dict[str, object]]])
             headers = {"Retry-After": "1"}
         elif isinstance(exc, TooLarge | TooSlow):
             headers = {"Connection": "close"}  # the rest of the body may follow
-        log.info("hook.refused door=%s status=%d reason=%s", door, status, result)
         if isinstance(exc, StatementFailed):
             log.error("hook.failed door=%s reason=%s", door, exc)  # a bug: it names the SQLSTATE
+        else:
+            log.info("hook.refused door=%s status=%d reason=%s", door, status, result)
     metrics.DELIVERIES.labels(door, result).inc()
     metrics.ANSWER_SECONDS.labels(door).observe(time.perf_counter() - started)
     return JSONResponse(body, status, headers)

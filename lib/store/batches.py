@@ -1,4 +1,4 @@
-"""Who has which deliveries: claiming, holding, settling, and giving back.
+"""What becomes of a batch of deliveries: holding, settling, and giving back.
 
 A batch is open from its claim until its run settles it or it is returned. The run that works on
 it holds an advisory lock of PostgreSQL on a connection of its own, so a run that died is seen at
@@ -85,7 +85,7 @@ class OpenBatch:
 
 
 class Batches:
-    """The claims on the inbox."""
+    """What runs do with the batches that were claimed for them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -14,8 +14,8 @@ import orjson
 from sqlalchemy import Row, func, select, text, update
 from sqlmodel import col
 
+from lib.bounded import bounded
 from lib.errors import Unavailable
-from lib.store.bounded import bounded
 from lib.store.engine import Database
 from lib.store.tables import Batch, Delivery
 
@@ -102,7 +102,7 @@ class DeliveryView:
 
 
 class Inbox:
-    """Accepting deliveries and looking at them; claiming them is ``lib.store.batches``."""
+    """Accepting deliveries and looking at them; claiming them is ``lib.store.claims``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
