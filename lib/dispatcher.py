@@ -192,7 +192,8 @@ class Dispatcher:
         for deployment in self._deployments:
             while await self._is_taken(deployment) and (claim := await self._claim(deployment)):
                 self._starting[claim.batch_id] = claim
-                await self._start(claim)
+                if not await self._start(claim):
+                    break
 
     async def _is_taken(self, deployment: str) -> bool:
         """Whether runs of a deployment would be taken; why not is said once, and to a person."""
@@ -221,7 +222,8 @@ class Dispatcher:
             self._claimed_at[deployment] = loop.time()
         return claim
 
-    async def _start(self, claim: Claim) -> None:
+    async def _start(self, claim: Claim) -> bool:
+        """Start a claim's run; false when that must wait."""
         more = f" +{claim.size - 1}" if claim.size > 1 else ""
         try:
             run_id = await self._runs.start(
@@ -233,18 +235,21 @@ class Dispatcher:
             )
         except (Rejected, Unavailable) as exc:  # the batches of others must not wait for it
             log.warning("batch.not_started batch_id=%s reason=%s", claim.batch_id, exc)
-            return
+            return False
         await self._batches.attach(claim.batch_id, run_id)
         del self._starting[claim.batch_id]
         log.info("batch.started batch_id=%s size=%d run_id=%s", claim.batch_id, claim.size, run_id)
+        return True
 
     async def _recover(self, now: float) -> None:
         """Start the claimed batches that have no run; give back those whose run is gone."""
         open_ids = {batch.id for batch in await self._batches.open()}
         self._starting = {i: claim for i, claim in self._starting.items() if i in open_ids}
+        waiting: set[str] = set()  # to find each process busy takes 10 s each time
         for claim in list(self._starting.values()):
-            if await self._is_taken(claim.deployment):
-                await self._start(claim)
+            is_tried = claim.deployment not in waiting and await self._is_taken(claim.deployment)
+            if not is_tried or not await self._start(claim):
+                waiting.add(claim.deployment)
         idle = [batch for batch in await self._batches.open() if not batch.held]
         self._unheld_since = {b.id: self._unheld_since.get(b.id, now) for b in idle}
         ids = [b.flow_run_id for b in idle if b.flow_run_id is not None]
