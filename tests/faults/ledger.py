@@ -83,7 +83,7 @@ class Ledger:
         return (
             "# What faults do to messages\n\n"
             "Written by `make faults`: the whole stack over the sandbox. In every round a crowd\n"
-            "writes, and meanwhile the part is killed (SIGKILL) at one to three random moments,\n"
+            "writes, and meanwhile the part is killed (SIGKILL) at random moments,\n"
             "each time when all was well again. The other lines are scenarios; each is a test in\n"
             "`tests/faults/`. A message counts when it was answered 200. Recovered: from the last\n"
             "strike, or the end of the trouble, until the last message was done. After each\n"
