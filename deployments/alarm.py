@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from importlib import import_module
-from math import inf
 
 from lib.clients.prefect_api import PrefectApi
 from lib.domain.texts import BROKEN_OFF, dead_letters_text, refused_text
@@ -16,7 +14,7 @@ from lib.store.inbox import Inbox
 
 log = logging.getLogger("potok.alarm")
 
-REFUSED_EVERY_S = 900.0
+REFUSED_LIMIT = "potok-alerts-refused"  # provisioned: how often a person is told of it
 
 
 class Alarm:
@@ -30,7 +28,6 @@ class Alarm:
     def __init__(self, prefect: PrefectApi, inbox: Inbox) -> None:
         self._prefect = prefect
         self._inbox = inbox
-        self._refused_at: dict[str, float] = {}
 
     async def tell_dead(self, delivery_ids: Sequence[int]) -> None:
         """Tell of deliveries that are dead; an alert that fails is logged, no more."""
@@ -43,22 +40,16 @@ class Alarm:
 
     async def tell_refused(self, deployment: str) -> None:
         """Tell, now and then, that messages wait for a deployment that is not there."""
-        now = time.monotonic()
-        if now < self._refused_at.get(deployment, -inf) + REFUSED_EVERY_S:
-            return
         try:
-            if await self._tell(refused_text(deployment)):
-                self._refused_at[deployment] = now
+            if await self._prefect.has_room(REFUSED_LIMIT):
+                await self._tell(refused_text(deployment))
         except PotokError as exc:
             log.error("alarm.failed deployment=%s reason=%s", deployment, exc)
 
-    async def _tell(self, text: str) -> bool:
-        """Send to each person on duty; false when there is none."""
-        bots = (await self._prefect.block_values("potok-telegram")).values()
-        wanted = [bot for bot in bots if bot.get("alert_chat_id")]
-        for bot in wanted:
-            await self._send(bot["token"], bot["api_base"], bot["alert_chat_id"], text)
-        return bool(wanted)
+    async def _tell(self, text: str) -> None:
+        for bot in (await self._prefect.block_values("potok-telegram")).values():
+            if bot.get("alert_chat_id"):
+                await self._send(bot["token"], bot["api_base"], bot["alert_chat_id"], text)
 
     async def _send(self, token: str, api_base: str, chat_id: int, text: str) -> None:
         # Its import takes 0.4 s and 35 MB, which a worker that tells nobody should not pay.

@@ -30,6 +30,7 @@ from blocks.llm import LanguageModel
 from blocks.storage import Store
 from blocks.telegram import Forwarder, TelegramBot
 from deployments import manifest
+from deployments.alarm import REFUSED_LIMIT
 from deployments.settings import ROOT, Settings
 from deployments.stack import sandbox_access
 from deployments.version import version
@@ -48,7 +49,7 @@ JOB_TEMPLATE = {
     "variables": {"type": "object", "properties": {"env": {"type": "object"}}},
 }
 BITRIX_LIMIT = "bitrix24-main"
-DENIED_EVERY_S = 900.0  # every message fails while a key is refused, and one alert says it
+ALERT_EVERY_S = 900.0  # every message fails while a key is refused, and one alert says it
 UPDATES = ("message", "edited_message", "channel_post", "edited_channel_post", "business_message")
 
 
@@ -56,7 +57,8 @@ async def provision(settings: Settings) -> None:
     """Bring the server to what this checkout says."""
     async with get_client() as client:
         await _ensure_pool(client)
-        await _ensure_limit(client, DENIED_LIMIT, 1, 1 / DENIED_EVERY_S)
+        for limit in (DENIED_LIMIT, REFUSED_LIMIT):
+            await _ensure_limit(client, limit, 1, 1 / ALERT_EVERY_S)
         if settings.bitrix_limit is not None:
             await _ensure_limit(client, BITRIX_LIMIT, *settings.bitrix_limit)
     for kind in BLOCK_TYPES:

@@ -243,14 +243,14 @@ class Dispatcher:
 
     async def _recover(self, now: float) -> None:
         """Start the claimed batches that have no run; give back those whose run is gone."""
-        open_ids = {batch.id for batch in await self._batches.open()}
-        self._starting = {i: claim for i, claim in self._starting.items() if i in open_ids}
-        waiting: set[str] = set()  # to find each process busy takes 10 s each time
+        found = {batch.id: batch for batch in await self._batches.open()}
+        self._starting = {i: claim for i, claim in self._starting.items() if i in found}
+        idle = [b for b in found.values() if not b.held and b.id not in self._starting]
+        waiting: set[str] = set()  # to find each process busy takes 10 s
         for claim in list(self._starting.values()):
             is_tried = claim.deployment not in waiting and await self._is_taken(claim.deployment)
             if not is_tried or not await self._start(claim):
                 waiting.add(claim.deployment)
-        idle = [batch for batch in await self._batches.open() if not batch.held]
         self._unheld_since = {b.id: self._unheld_since.get(b.id, now) for b in idle}
         ids = [b.flow_run_id for b in idle if b.flow_run_id is not None]
         states = await self._runs.states(ids)
@@ -258,7 +258,7 @@ class Dispatcher:
             unheld_s = now - self._unheld_since[batch.id]
             if batch.flow_run_id is not None:
                 await self._judge(batch, batch.flow_run_id, states.get(batch.flow_run_id), unheld_s)
-            elif batch.id not in self._starting and unheld_s > self._limits.grace_s:
+            elif unheld_s > self._limits.grace_s:
                 await self._release(batch)
 
     async def _judge(

@@ -88,10 +88,9 @@ def heal(vendors: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     from deployments.cli.show import out, plain_errors
 
     with plain_errors():
-        for vendor in vendors or VENDORS:
-            _check_vendor(vendor)
+        meant = _checked(vendors)
         on = {vendor: asyncio.run(_ask("GET", f"{vendor}/failures")) for vendor in VENDORS}
-        for vendor in (ended := [name for name in vendors or VENDORS if on[name]]):
+        for vendor in (ended := [name for name in meant if on[name]]):
             asyncio.run(_ask("DELETE", f"{vendor}/failures"))
             out.print(f"{vendor}: ended {', '.join(each['kind'] for each in on[vendor])}")
         for vendor in VENDORS if not ended else ():
@@ -102,15 +101,12 @@ def heal(vendors: Annotated[list[str] | None, typer.Argument()] = None) -> None:
 @app.command()
 def reset(vendors: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """Bring vendors back to their start: what they stored and what fails is forgotten."""
-    from deployments.cli.sandbox_calls import VENDORS
     from deployments.cli.show import out, plain_errors
 
     with plain_errors():
-        for vendor in vendors or VENDORS:
-            _check_vendor(vendor)
-        for vendor in vendors or VENDORS:
+        for vendor in (meant := _checked(vendors)):
             asyncio.run(_ask("POST", f"{vendor}/reset"))
-        out.print(f"as at the start: {', '.join(vendors or VENDORS)}")
+        out.print(f"as at the start: {', '.join(meant)}")
 
 
 async def _say(said: list[dict[str, Any]]) -> list[str]:
@@ -127,6 +123,15 @@ async def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> An
 
     async with SandboxCalls(find_running()) as sandbox:
         return await sandbox.ask(method, path, body)
+
+
+def _checked(vendors: list[str] | None) -> list[str]:
+    """These vendors, or all; Rejected names one that there is not."""
+    from deployments.cli.sandbox_calls import VENDORS
+
+    for vendor in vendors or ():
+        _check_vendor(vendor)
+    return vendors or list(VENDORS)
 
 
 def _check_vendor(vendor: str) -> None:

@@ -184,6 +184,14 @@ class PrefectApi:
         state = {"type": state_type, "name": state_type.capitalize(), "message": message}
         await self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
+    async def has_room(self, limit: str) -> bool:
+        """Take one slot of a global concurrency limit; False: it is full, or there is none."""
+        body = {"names": [limit], "slots": 1, "mode": "rate_limit"}
+        try:
+            return bool(await self._ask("POST", "/v2/concurrency_limits/increment", body))
+        except Rejected:  # 423: its slots are taken
+            return False
+
     async def block_values(self, block_type: str) -> dict[str, dict[str, Any]]:
         """The documents of a block type by name, with their secrets."""
         body = {

@@ -7,15 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from deployments.sandbox.bitrix import Portal
 from lib.clients.bitrix_leads import BitrixLeads, Placed
 from lib.domain.leads import LeadState
 from lib.domain.placement import Filing, Placement, Words, choose_placement
-from lib.errors import PotokError
+from lib.errors import AnswerLost, PotokError
 from tests.domain.making import T0
 
 LEAD, CONTACT, COMPANY = 1, 3, 4
-CODE = "code"
+CODE = "s3cret-webhook-code"
 PORTAL = Portal(code=CODE, burst=None)
 
 
@@ -43,6 +45,12 @@ class Books:
         for placement in placements:
             self._note(placement, placed[placement.filing.lead.origin])
         return refused | placed
+
+    async def ensure_unheard(self) -> None:
+        """As `ensure`, and the portal's answer is lost after it has written."""
+        PORTAL.failures.add({"kind": "lose_answer"})
+        with pytest.raises(AnswerLost):
+            await self.ensure()
 
     def says(self, origin: str, text: str, **fields: Any) -> None:
         """The person writes once more, and the lead grows."""

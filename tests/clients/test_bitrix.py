@@ -8,31 +8,11 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from deployments.sandbox.bitrix import Portal, bitrix_app
+from deployments.sandbox.bitrix import Portal
 from lib.clients.bitrix import Bitrix, Command, EntityType, NotFound, Reference, by_key
 from lib.errors import AnswerLost, Denied, PotokError, RateLimited, Rejected, Unavailable
-from tests.sandbox_server import running
-
-CODE = "s3cret-webhook-code"
-
-
-PORTAL = Portal(code=CODE, burst=None)
-
-
-@pytest.fixture
-def portal() -> Portal:
-    PORTAL.reset()
-    return PORTAL
-
-
-@pytest.fixture(scope="module")
-async def base_url() -> AsyncIterator[str]:
-    app = Starlette(routes=[Mount("/bitrix", bitrix_app(PORTAL))])
-    async with running(app) as url:
-        yield url
+from tests.clients.books import CODE
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-from functools import partial
 
 import psutil
 
 from tests.faults.crowd import Crowd
-from tests.stack_fixture import LiveStack, eventually
+from tests.stack_fixture import LiveStack
 
 
 def ours(stack: LiveStack) -> list[psutil.Process]:
@@ -18,16 +17,13 @@ def ours(stack: LiveStack) -> list[psutil.Process]:
 
 async def test_a_run_outlives_the_template_of_its_process(stack: LiveStack) -> None:
     crowd = Crowd(stack)
-    await stack.control("llm/failures", {"kind": "slow", "delay_s": 2.0, "times": 3})
-    async with stack.claims_held():
-        keys = await crowd.write(3)
-    row = await eventually(partial(crowd.started, keys))
+    row = await crowd.dawdle()
     (template,) = (p for p in ours(stack) if any("forkserver" in word for word in p.cmdline()))
     template.kill()
     assert (await stack.run_ended(row["flow_run_id"]))["state_type"] == "COMPLETED"
     await crowd.arrived()
     await crowd.check_each_is_one_lead()
-    assert {each["attempts"] for each in await stack.deliveries(keys)} == {0}
+    assert {each["attempts"] for each in await stack.deliveries(list(crowd.origins))} == {0}
 
 
 async def test_processes_that_are_frozen_are_replaced(stack: LiveStack) -> None:

@@ -206,15 +206,12 @@ async def test_a_run_that_hangs_past_its_timeout_is_killed(stack: LiveStack) -> 
 
 async def test_a_worker_told_to_stop_lets_its_runs_finish(stack: LiveStack) -> None:
     crowd = Crowd(stack)
-    await stack.control("llm/failures", {"kind": "slow", "delay_s": 2.0, "times": 3})
-    async with stack.claims_held():
-        keys = await crowd.write(3)
-    row = await eventually(partial(crowd.started, keys))
+    row = await crowd.dawdle()
     stack.send("worker", signal.SIGTERM)
     assert (await stack.run_ended(row["flow_run_id"]))["state_type"] == "COMPLETED"
     await crowd.arrived()
     await crowd.check_each_is_one_lead()
-    assert {each["attempts"] for each in await stack.deliveries(keys)} == {0}
+    assert {each["attempts"] for each in await stack.deliveries(list(crowd.origins))} == {0}
     await stack.be_well()
 
 

@@ -81,14 +81,21 @@ class Crowd:
         assert {row["state"] for row in await self.stack.deliveries(keys)} == {"claimed"}
         return keys
 
-    async def started(self, keys: list[str]) -> dict[str, Any] | None:
-        """The batch of the first of these deliveries, once a run has taken it."""
-        (row, *_) = await self.stack.rows(
-            "select b.* from deliveries d join batches b on b.id = d.batch_id "
-            "where d.key = any(%s)",
-            keys,
-        ) or [None]
-        return row if row and row["started_at"] else None
+    async def dawdle(self, people: int = 3) -> dict[str, Any]:
+        """Let people write whose run then waits for a slow model; gives their batch, started."""
+        await self.stack.control("llm/failures", {"kind": "slow", "delay_s": 2.0, "times": people})
+        async with self.stack.claims_held():
+            keys = await self.write(people)
+
+        async def started() -> dict[str, Any] | None:
+            (row, *_) = await self.stack.rows(
+                "select b.* from deliveries d join batches b on b.id = d.batch_id "
+                "where d.key = any(%s)",
+                keys,
+            ) or [None]
+            return row if row and row["started_at"] else None
+
+        return await eventually(started)
 
     async def cancel(self, hung: str) -> None:
         """Cancel the run that has a message, as the UI's button does, and see its process end."""
