@@ -1,0 +1,194 @@
+"""The table of models: providers, what they are called, and who answers for a name.
+
+It is ``deployments/llm.yaml``; here is what it may say, and whether it makes sense.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lib.domain.llm.dialects import Options
+from lib.errors import Rejected
+
+Kind = Literal["ollama", "openai", "openrouter", "groq", "anthropic"]
+Order = Literal["listed", "price", "latency"]
+Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Timeouts(_Strict):
+    """Seconds until a try is given up: the connection, the first token, the whole answer."""
+
+    connect: Seconds = 5.0
+    first_token: Seconds = 60.0
+    total: Seconds = 600.0
+
+
+class Provider(_Strict):
+    """A server that has models.
+
+    Attributes:
+        kind: the dialect it speaks.
+        base_url: as its own SDK takes it.
+        credential: the block with its key; None: it asks for none.
+        egress: the way out: ``direct``, or the name of an egress block (proxy, DNS server).
+        at_once: calls at a time over all processes; None: as many as come.
+        queue: calls that may wait for a place.
+        queue_s: how long one waits for it.
+        tries: of one call at this provider, before the first token.
+        probe: whether the probe asks for a token: ``loaded`` where Ollama has the model in memory.
+    """
+
+    kind: Kind
+    base_url: str = Field(pattern=r"^https?://[^\s]+$")
+    credential: str | None = None
+    egress: str = "direct"
+    at_once: int | None = Field(default=None, ge=1, le=1000)
+    queue: int = Field(default=64, ge=0, le=10_000)
+    queue_s: Seconds = 120.0
+    tries: int = Field(default=2, ge=1, le=5)
+    timeouts: Timeouts = Timeouts()
+    probe: Literal["always", "loaded", "never"] = "always"
+
+
+class Price(_Strict):
+    """US dollars for a million tokens; what a provider reports itself counts over it."""
+
+    input: Usd = Decimal(0)
+    output: Usd = Decimal(0)
+    cached: Usd | None = None
+
+    def of(self, prompt: int, cached: int, completion: int) -> Decimal:
+        """Dollars for a call; ``cached`` is a part of ``prompt``."""
+        cheap = self.input if self.cached is None else self.cached
+        fresh = max(prompt - cached, 0)
+        return (fresh * self.input + cached * cheap + completion * self.output) / 1_000_000
+
+
+class Candidate(_Strict):
+    """A model of a provider that may answer for an alias; see `Options` for what it may set."""
+
+    provider: str
+    model: str = Field(min_length=1)
+    num_ctx: int | None = Field(default=None, ge=256)
+    keep_alive: str | int | None = None
+    think: bool | Literal["low", "medium", "high"] | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    temperature: bool = True
+    extra: dict[str, Any] | None = None
+    price: Price | None = None
+    retires: date | None = None
+
+    @property
+    def options(self) -> Options:
+        """What the provider's dialect has to know."""
+        return Options(
+            self.num_ctx, self.keep_alive, self.think, self.max_tokens, self.temperature, self.extra
+        )
+
+    @property
+    def name(self) -> str:
+        """``provider/model``, as in logs and errors."""
+        return f"{self.provider}/{self.model}"
+
+
+class Alias(_Strict):
+    """A name that tools ask for, and who may answer for it, the first choice first."""
+
+    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    order: Order = "listed"
+    about: str = ""
+
+
+class Table(_Strict):
+    """The whole table.
+
+    Attributes:
+        models: whether a key may name a real model, ``provider/model`` or its bare id: any of the
+            providers listed here.
+        cache_s: how long the same question at temperature 0, or embedding, has the same answer;
+            0: never.
+        keys: permissions that hold for a tool's key by its name, over those it was made with.
+    """
+
+    providers: dict[str, Provider] = Field(min_length=1)
+    aliases: dict[str, Alias] = Field(min_length=1)
+    models: tuple[str, ...] = ()
+    cache_s: float = Field(default=86_400, ge=0)
+    keys: dict[str, tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Table:
+        for name, alias in self.aliases.items():
+            for candidate in alias.candidates:
+                _known(candidate.provider, self.providers, f"alias {name!r}: no provider")
+        for provider in self.models:
+            _known(provider, self.providers, "models: no provider")
+        for key, names in self.keys.items():
+            for name in names:
+                if name != "*" and "/" not in name:
+                    _known(name, self.aliases, f"keys.{key}: no alias")
+        return self
+
+
+class UnknownModel(Rejected):
+    """Neither an alias nor a real model that may be asked for."""
+
+
+def table_from(said: object) -> Table:
+    """The table of a YAML document.
+
+    Raises:
+        Rejected: it makes no sense; one line says where and what.
+    """
+    try:
+        return Table.model_validate(said)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the table"
+        raise Rejected(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def candidates_for(table: Table, name: str) -> Alias:
+    """Who may answer for an alias, or for a real model by its name.
+
+    Raises:
+        UnknownModel: nobody; the message has the names that are near.
+    """
+    if (alias := table.aliases.get(name)) is not None:
+        return alias
+    if (listed := _listed(table, name)) is not None:
+        return Alias(candidates=(listed,))
+    provider, _, model = name.partition("/")
+    if model and provider in table.models:
+        return Alias(candidates=(Candidate(provider=provider, model=model),))
+    raise UnknownModel(f"no model {name!r}: {_near(name, table.aliases)}")
+
+
+def _listed(table: Table, name: str) -> Candidate | None:
+    """The candidate whose real id this is, if real ids may be asked for at its provider."""
+    for alias in table.aliases.values():
+        for candidate in alias.candidates:
+            if candidate.provider in table.models and name in (candidate.model, candidate.name):
+                return candidate
+    return None
+
+
+def _known(name: str, known: Mapping[str, object], what: str) -> None:
+    if name not in known:
+        raise ValueError(f"{what} {name!r}: {_near(name, known)}")
+
+
+def _near(name: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, known, 3, 0.5)
+    return f"is {' or '.join(near)} meant?" if near else f"there are {', '.join(sorted(known))}"
