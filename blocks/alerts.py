@@ -45,7 +45,7 @@ async def tell_failures(batch: LeadBatch) -> None:
     """Tell of dead letters and refused credentials; an alert that fails is logged, no more."""
     dead = [item for item in batch.items if item.delivery_id in batch.dead]
     denied = next((i.error for i in batch.items if isinstance(i.error, Denied)), None)
-    texts = [denied_text(str(denied))] if denied and await _is_due(DENIED_LIMIT) else []
+    texts = [denied_text(str(denied))] if denied and await is_due(DENIED_LIMIT) else []
     if dead:
         texts.append(dead_letters_text([i.key for i in dead], type(dead[0].error).__name__))
     for text in texts:
@@ -55,7 +55,7 @@ async def tell_failures(batch: LeadBatch) -> None:
             log.error("alert.failed reason=%s", exc)
 
 
-async def _is_due(limit: str) -> bool:
+async def is_due(limit: str) -> bool:
     """Whether the limit has room for one more alert; in doubt it has."""
     async with get_client() as client:
         try:

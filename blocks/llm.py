@@ -1,98 +1,195 @@
-"""The language model: the block with its address and key, and the task that reads inquiries."""
+"""Models: blocks with the providers' keys and the ways out, and tasks that ask the router.
+
+The router is the one of the door, in this process: the same table, limits, fallbacks and records.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from prefect import task
+import orjson
+from lib.store.llm.cache import PostgresCache, RedisCache
+from lib.store.llm.calls import Calls
+from lib.store.llm.health import Healths
+from lib.store.llm.slots import Slots
+from prefect import get_client, task
 from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import flow_run
 from pydantic import Field, HttpUrl, SecretStr
 
-from blocks._batch import BatchItem, LeadBatch
-from blocks._shared import shared
-from lib.clients.llm import Llm
-from lib.domain.inbound import InboundMessage
-from lib.domain.inquiry import rules_inquiry
-from lib.domain.llm_reading import (
-    SCHEMA_NAME,
-    LlmAnswer,
-    llm_answer_from,
-    merge_readings,
-    messages_for,
-)
-from lib.errors import Denied, PotokError
+from blocks._load import BLOCK_FOR_S, load
+from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._shared import fresh, shared
+from blocks.storage import Store
+from lib.clients.providers import Providers
+from lib.clients.ways import Egress, Ways
+from lib.domain.llm import asks
+from lib.domain.llm.exchange import Ask, Question
+from lib.domain.llm.wire import Json
+from lib.errors import PotokError, Unavailable
+from lib.router.board import Board
+from lib.router.outcomes import reason_of
+from lib.router.record import Record
+from lib.router.router import Router
+from lib.router.shelf import Shelf
+from lib.store.engine import Database
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 32
-SCHEMA = LlmAnswer.model_json_schema()
-
-Asker = Callable[[InboundMessage], Coroutine[Any, Any, LlmAnswer | None]]
+HEALTH_FOR_S = 5.0
 
 
-class LanguageModel(Block):
-    """An OpenAI-compatible language model."""
+class ModelProvider(Block):
+    """A provider's key; its name is what the table calls ``credential``."""
 
-    _block_type_name = "potok language model"
-    _block_type_slug = "potok-llm"
-    _documentation_url = HttpUrl("https://platform.openai.com/docs/api-reference/chat")
+    _block_type_name = "potok model provider"
+    _block_type_slug = "potok-model-provider"
+    _documentation_url = HttpUrl("https://openrouter.ai/docs/api-reference/authentication")
 
-    base_url: str = Field(description="As in https://host/v1.")
-    api_key: SecretStr = Field(description="What the server asks for; any word if it asks none.")
-    model: str = Field(description="The model's name there.")
-    timeout_s: float = Field(default=15.0, description="After this the rules decide alone.")
-
-    def client(self) -> Llm:
-        """The connection, shared by the runs of a process."""
-        given = (self.base_url, self.api_key.get_secret_value(), self.model, self.timeout_s)
-        return shared(("llm", *given), lambda: Llm(*given))
+    api_key: SecretStr = Field(description="What the provider asks for.")
 
 
-@task(cache_policy=NO_CACHE)
-async def read_inquiries(model: LanguageModel | None, batch: LeadBatch) -> LeadBatch:
-    """Read every message by rules and by the model, all at once; each fails alone.
+class EgressWay(Block):
+    """A way out to providers; its name is what the table calls ``egress``."""
 
-    A model that does not answer in time costs its reading, not the lead: the rules decide then.
+    _block_type_name = "potok egress"
+    _block_type_slug = "potok-egress"
+    _documentation_url = HttpUrl("https://github.com/romis2012/aiohttp-socks")
+
+    proxy: SecretStr | None = Field(default=None, description="http:// or socks5:// address.")
+    dns: list[str] = Field(default_factory=list, description="DNS servers to ask instead.")
+
+
+class ModelRouter(Block):
+    """Where the table of models is."""
+
+    _block_type_name = "potok model router"
+    _block_type_slug = "potok-model-router"
+    _documentation_url = HttpUrl("https://docs.prefect.io/v3")
+
+    table: str = Field(description="Path of llm.yaml.")
+    addresses: dict[str, str] = Field(
+        default_factory=dict, description="Base URLs that count over the table's, by kind."
+    )
+    redis_url: SecretStr | None = Field(default=None, description="Where answers are kept, if any.")
+
+    async def open(self) -> tuple[Router, Database]:
+        """The router and our database, shared by the runs of a process."""
+        store = await load(Store, "main")
+        dsn = store.dsn.get_secret_value()
+        database = shared(("database", dsn), lambda: Database(dsn))
+        given = (self.table, *sorted(self.addresses.items()))
+        router = shared(("router", given), lambda: self._router(database))
+        router.shelf.look()
+        keys = await fresh(("model keys",), _keys, BLOCK_FOR_S)
+        router.credential = keys.get
+        await router.providers.ways.set(await fresh(("egresses",), _egresses, BLOCK_FOR_S))
+        await fresh(("health",), router.board.read, HEALTH_FOR_S)
+        return router, database
+
+    def _router(self, database: Database) -> Router:
+        redis = self.redis_url
+        cache = RedisCache(redis.get_secret_value()) if redis else PostgresCache(database)
+        return Router(
+            Shelf(Path(self.table), self.addresses),
+            Providers(Ways()),
+            {}.get,
+            Board(Healths(database)),
+            Slots(database),
+            cache,
+        )
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=TRIES,
+    retry_delay_seconds=PAUSES_S,
+    retry_condition_fn=is_worth_a_retry,
+)
+async def complete(alias: str, messages: Sequence[Json], **options: Any) -> Json:
+    """A chat completion by whoever answers for an alias.
+
+    Args:
+        alias: of the table, or a real model.
+        messages: OpenAI chat messages.
+        options: of the request: ``temperature``, ``tools``, ``response_format`` and so on.
+
+    Returns:
+        OpenAI's chat completion.
+
+    Raises:
+        Rejected: the request is wrong.
+        Unavailable: no candidate answered.
     """
-    ask = _asker(model) if model else None
-
-    async def read(item: BatchItem) -> None:
-        started = time.monotonic()
-        asking = asyncio.create_task(ask(item.message)) if ask else None
-        await asyncio.sleep(0)  # the question goes out first: the rules work while it is away
-        rules = rules_inquiry(item.message)
-        item.inquiry = merge_readings(item.message, rules, await asking if asking else None)
-        item.ms["read"] = round((time.monotonic() - started) * 1000)
-
-    await batch.each(read, [item for item in batch.going if item.inquiry is None])
-    return batch
+    body = {"model": alias, "messages": list(messages), **options, "stream": False}
+    return await _asked(asks.chat(Question(body, b"", {})))
 
 
-def _asker(model: LanguageModel) -> Asker:
-    """Asks the model about one message; gives None when there is no answer that can be used."""
-    llm = model.client()
-    gate = asyncio.Semaphore(AT_ONCE)
-    # However many messages there are, a model that hangs may hold up their batch only this long.
-    deadline = asyncio.get_running_loop().time() + 2 * model.timeout_s
+@task(
+    cache_policy=NO_CACHE,
+    retries=TRIES,
+    retry_delay_seconds=PAUSES_S,
+    retry_condition_fn=is_worth_a_retry,
+)
+async def embed(texts: Sequence[str], alias: str = "embed") -> list[list[float]]:
+    """Vectors of texts, in their order.
 
-    async def ask(message: InboundMessage) -> LlmAnswer | None:
+    Returns:
+        One for each text; float, as long as the model's are.
+
+    Raises:
+        Rejected: the request is wrong.
+        Unavailable: no candidate answered.
+    """
+    body = {"model": alias, "input": list(texts)}
+    answer = await _asked(asks.embeddings(Question(body, b"", {})))
+    return [entry["embedding"] for entry in answer["data"]]
+
+
+async def _asked(ask: Ask) -> Json:
+    router, database = await (await load(ModelRouter, "main")).open()
+    record = Record(f"flow {flow_run.flow_name or 'unknown'}", None, ask.door, ask.name)
+    try:
+        raw = await router.answer(ask, record)
+    except PotokError as exc:
+        record.ended("failed", 502, reason_of(exc))
+        raise
+    finally:
+        await _written(database, record)
+    answer: Json = orjson.loads(raw)
+    return answer
+
+
+async def _written(database: Database, record: Record) -> None:
+    try:
+        await Calls(database).write([record.call()])
+    except Unavailable as exc:
+        log.warning("call.not_written reason=%s", exc)
+
+
+async def _keys() -> dict[str, str]:
+    return {name: values["api_key"] for name, values in (await _documents(ModelProvider)).items()}
+
+
+async def _egresses() -> dict[str, Egress]:
+    return {
+        name: Egress(values.get("proxy"), tuple(values.get("dns") or ()))
+        for name, values in (await _documents(EgressWay)).items()
+    }
+
+
+async def _documents(kind: type[Block]) -> dict[str, dict[str, Any]]:
+    """The blocks of a type by name, with their secrets."""
+    async with get_client() as client:
         try:
-            async with gate, asyncio.timeout_at(deadline):
-                answer = await llm.complete_json(messages_for(message), SCHEMA_NAME, SCHEMA)
-        except Denied as exc:
-            log.error("llm.denied ref=%s reason=%s", message.ref, exc)
-            return None
-        except (PotokError, TimeoutError) as exc:
-            log.warning("llm.no_answer ref=%s reason=%s", message.ref, exc or "too late")
-            return None
-        reading = llm_answer_from(answer)
-        if reading is None:
-            log.warning("llm.nonsense ref=%s", message.ref)
-        return reading
-
-    return ask
+            found = await client.read_block_documents_by_type(
+                kind.get_block_type_slug(), include_secrets=True
+            )
+        except ObjectNotFound:
+            return {}
+    return {each.name: each.data for each in found if each.name}

@@ -56,3 +56,13 @@ def check_bitrix24_webhook_url(url: SecretStr | None) -> SecretStr | None:
     if parts.scheme not in ("http", "https") or "/rest/" not in parts.path:
         raise ValueError("should be https://<portal>/rest/<user id>/<code>/")
     return SecretStr(url.get_secret_value().rstrip("/") + "/")
+
+
+def check_proxy_url(url: SecretStr | None) -> SecretStr | None:
+    """An HTTP or SOCKS proxy, with or without a user and a password."""
+    if url is None:
+        return None
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("http", "socks4", "socks5") or not parts.hostname:
+        raise ValueError("should be http://, socks5:// or socks4://, then user:password@host:port")
+    return url

@@ -26,10 +26,12 @@ from pydantic import SecretStr
 
 from blocks.alerts import DENIED_LIMIT
 from blocks.bitrix import BitrixPortal
-from blocks.llm import LanguageModel
+from blocks.inquiries import LanguageModel
+from blocks.llm import EgressWay, ModelProvider, ModelRouter
+from blocks.routing import RETIRING_LIMIT
 from blocks.storage import Store
 from blocks.telegram import Forwarder, TelegramBot
-from deployments import manifest
+from deployments import llm_access, manifest
 from deployments.alarm import REFUSED_LIMIT
 from deployments.settings import ROOT, Settings
 from deployments.stack import sandbox_access
@@ -41,7 +43,10 @@ from lib.errors import Unavailable
 
 log = logging.getLogger("potok.provision")
 
-BLOCK_TYPES: tuple[type[Block], ...] = (Store, TelegramBot, Forwarder, BitrixPortal, LanguageModel)
+BLOCK_TYPES: tuple[type[Block], ...] = (
+    *(Store, TelegramBot, Forwarder, BitrixPortal, LanguageModel),
+    *(ModelRouter, ModelProvider, EgressWay),
+)
 # The server checks the variables' schema, and the variables by it, at every run that is created:
 # with the worker's own, larger one, that took 30 of the 55 ms that a run's creation took.
 JOB_TEMPLATE = {
@@ -50,6 +55,7 @@ JOB_TEMPLATE = {
 }
 BITRIX_LIMIT = "bitrix24-main"
 ALERT_EVERY_S = 900.0  # every message fails while a key is refused, and one alert says it
+RETIRING_EVERY_S = 86_400.0
 UPDATES = ("message", "edited_message", "channel_post", "edited_channel_post", "business_message")
 
 
@@ -59,6 +65,7 @@ async def provision(settings: Settings) -> None:
         await _ensure_pool(client)
         for limit in (DENIED_LIMIT, REFUSED_LIMIT):
             await _ensure_limit(client, limit, 1, 1 / ALERT_EVERY_S)
+        await _ensure_limit(client, RETIRING_LIMIT, 1, 1 / RETIRING_EVERY_S)
         if settings.bitrix_limit is not None:
             await _ensure_limit(client, BITRIX_LIMIT, *settings.bitrix_limit)
     for kind in BLOCK_TYPES:
@@ -143,7 +150,24 @@ def blocks_from(settings: Settings) -> list[tuple[str, Block]]:
             timeout_s=settings.llm_timeout_s,
         )
         blocks.append(("main", model))
-    return blocks
+    return blocks + _of_models(settings)
+
+
+def _of_models(settings: Settings) -> list[tuple[str, Block]]:
+    router = ModelRouter(
+        table=str(llm_access.TABLE),
+        addresses=llm_access.addresses(settings),
+        redis_url=settings.redis_url,
+    )
+    keys = llm_access.provider_keys(settings)
+    return [
+        ("main", router),
+        *((name, ModelProvider(api_key=SecretStr(key))) for name, key in keys.items()),
+        *(
+            (name, EgressWay(proxy=SecretStr(way.proxy) if way.proxy else None, dns=list(way.dns)))
+            for name, way in llm_access.egresses(settings).items()
+        ),
+    ]
 
 
 async def _ensure_pool(client: PrefectClient) -> None:

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".potok"), validation_alias="POTOK_HOME")
     host: str = Field(default=LOOPBACK, validation_alias="POTOK_HOST")
     port: Port = Field(default=8000, validation_alias="POTOK_PORT")
+    llm_port: Port = Field(default=8100, validation_alias="POTOK_LLM_PORT")
     sandbox_port: Port = Field(default=8090, validation_alias="POTOK_SANDBOX_PORT")
     prefect_port: Port = Field(default=4200, validation_alias="POTOK_PREFECT_PORT")
     pg_port: Port = Field(default=5440, validation_alias="POTOK_PG_PORT")
@@ -88,6 +89,16 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr | None = None
     llm_model: str | None = None
     llm_timeout_s: float = Field(default=15.0, gt=0, le=600)
+
+    ollama_url: Address | None = None
+    openrouter_api_key: SecretStr | None = None
+    groq_api_key: SecretStr | None = None
+    anthropic_api_key: SecretStr | None = None
+    egress_proxy_url: Annotated[SecretStr | None, AfterValidator(credentials.check_proxy_url)] = (
+        None
+    )
+    egress_dns: str | None = None
+    redis_url: SecretStr | None = None
 
     @field_validator("home")
     @classmethod
@@ -144,6 +155,11 @@ class Settings(BaseSettings):
     def gateway_url(self) -> str:
         """The gateway's address on this machine, without a slash at its end."""
         return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def llm_url(self) -> str:
+        """The address of the door to the models on this machine, without ``/v1``."""
+        return f"http://{LOOPBACK}:{self.llm_port}"
 
     @property
     def sandbox_url(self) -> str:

@@ -15,7 +15,7 @@ from prefect import flow
 from blocks._load import load, load_if_any
 from blocks.alerts import tell_failures
 from blocks.bitrix import BitrixPortal, ensure_leads
-from blocks.llm import LanguageModel, read_inquiries
+from blocks.inquiries import LanguageModel, read_inquiries
 from blocks.report import LeadReport, publish
 from blocks.storage import Store, settle, store_leads, take
 from lib.errors import PotokError

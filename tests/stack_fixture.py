@@ -242,7 +242,13 @@ def _session(pid: int) -> int | None:
 
 def settings_at(home: Path) -> Settings:
     """Settings of a stack of its own: free ports, the sandbox, an alert chat, a quick limit."""
-    names = ("POTOK_PORT", "POTOK_SANDBOX_PORT", "POTOK_PREFECT_PORT", "POTOK_PG_PORT")
+    names = (
+        "POTOK_PORT",
+        "POTOK_LLM_PORT",
+        "POTOK_SANDBOX_PORT",
+        "POTOK_PREFECT_PORT",
+        "POTOK_PG_PORT",
+    )
     given: dict[str, Any] = {name: free_port() for name in names}
     return Settings(
         **given,

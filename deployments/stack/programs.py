@@ -51,6 +51,18 @@ def gateway(settings: Settings) -> Program:
     )
 
 
+def llm(settings: Settings) -> Program:
+    """The door to the models."""
+    return Program(
+        name="llm",
+        argv=_python("deployments.llm"),
+        env=settings.child_env(),
+        cwd=ROOT,
+        ready=http_ready(f"{settings.llm_url}/healthz"),
+        port=settings.llm_port,
+    )
+
+
 def worker(settings: Settings) -> Program:
     """The warm worker; it says that it is ready when its spare processes stand."""
     return Program(

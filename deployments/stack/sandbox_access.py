@@ -13,8 +13,9 @@ FORWARDER_SECRET = "whsec_c2FuZGJveC1mb3J3YXJkZXItc2VjcmV0LTMyLWJ5"  # noqa: S10
 BITRIX_PATH = "/bitrix/rest/1/sandbox-webhook/"
 LLM_KEY = "sandbox"
 LLM_MODEL = "sandbox-reader"
+PROVIDER_KEY = "sandbox-provider-key-that-opens-nothing"
 
-_MARKS = (BOT_TOKEN, WEBHOOK_SECRET, FORWARDER_SECRET, BITRIX_PATH, LLM_MODEL)
+_MARKS = (BOT_TOKEN, WEBHOOK_SECRET, FORWARDER_SECRET, BITRIX_PATH, LLM_MODEL, PROVIDER_KEY)
 
 
 def is_sandbox(values: Mapping[str, Any]) -> bool:

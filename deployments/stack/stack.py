@@ -113,6 +113,7 @@ class Stack:
             Step("schema", ("postgres",), self._migrate),
             Step("prefect", ("postgres",), self._start_prefect),
             Step("gateway", ("schema",), lambda: self._start(programs.gateway)),
+            Step("llm", ("schema",), lambda: self._start(programs.llm)),
             Step("provision", ("prefect", "schema"), self._provision),
             Step("worker", ("postgres",), lambda: self._start(programs.worker)),
         ]
@@ -131,7 +132,7 @@ class Stack:
 
     async def _prepare(self) -> None:
         manifest.entries()  # provisioning would find it wrong after half a minute
-        wanted = {"POTOK_PORT": self.settings.port}
+        wanted = {"POTOK_PORT": self.settings.port, "POTOK_LLM_PORT": self.settings.llm_port}
         if self.settings.is_sandbox:
             wanted["POTOK_SANDBOX_PORT"] = self.settings.sandbox_port
         if self.settings.uses_embedded_prefect:

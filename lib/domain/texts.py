@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 BROKEN_OFF = "обработка каждый раз обрывалась"  # a dead letter's reason when its runs all died
 
@@ -28,3 +29,26 @@ def refused_text(deployment: str) -> str:
 def denied_text(what: str) -> str:
     """What the person on duty is told when a vendor refuses our credentials."""
     return f"⛔ potok: доступ отклонён — {what}\nПроверьте ключи: potok doctor"
+
+
+def models_ill_text(aliases: Sequence[str]) -> str:
+    """What the person on duty is told when nobody answers for a model any more."""
+    return (
+        f"⛔ potok: некому отвечать за модели — {', '.join(aliases)}\n"
+        "Почему: potok llm models; последний запуск routing в Prefect"
+    )
+
+
+def models_well_text(aliases: Sequence[str]) -> str:
+    """What the person on duty is told when somebody answers again."""
+    return f"✅ potok: модели снова отвечают — {', '.join(aliases)}"
+
+
+def retiring_text(leaving: Sequence[tuple[str, str, date]]) -> str:
+    """What the person on duty is told when a vendor takes a model away.
+
+    Args:
+        leaving: alias, ``provider/model``, and the day.
+    """
+    listed = "\n".join(f"• {alias}: {model} — {day:%d.%m.%Y}" for alias, model, day in leaving)
+    return f"🗓 potok: поставщик отключает модели\n{listed}\nЗаменить: deployments/llm.yaml"

@@ -22,12 +22,14 @@ class TooSlow(Rejected):
     """The body did not arrive in time."""
 
 
-async def read_body(request: Request, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
+async def read_body(
+    request: Request, limit_bytes: int = MAX_BODY_BYTES, within_s: float = BODY_TIMEOUT_S
+) -> bytes:
     """The whole body.
 
     Raises:
         TooLarge: it is, or says it is, above the limit; the rest was not read.
-        TooSlow: it did not arrive within ``BODY_TIMEOUT_S``.
+        TooSlow: it did not arrive within ``within_s``.
         Rejected: the caller hung up.
     """
     too_large = TooLarge(f"the body is above {limit_bytes} bytes")
@@ -37,14 +39,14 @@ async def read_body(request: Request, limit_bytes: int = MAX_BODY_BYTES) -> byte
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(within_s):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > limit_bytes:
                     raise too_large
                 chunks.append(chunk)
     except TimeoutError as exc:
-        raise TooSlow(f"the body took more than {BODY_TIMEOUT_S:.0f} s") from exc
+        raise TooSlow(f"the body took more than {within_s:.0f} s") from exc
     except ClientDisconnect as exc:
         raise Rejected("the caller hung up") from exc
     return b"".join(chunks)

@@ -111,6 +111,18 @@ ROWS = (
     Row("memory.prefect_mb", "Prefect server, at rest", "MB"),
     Row("memory.postgres_mb", "PostgreSQL, at rest", "MB"),
     Row("memory.sandbox_mb", "sandbox, at rest", "MB"),
+    Row("llm.added_p50_ms", "door to the models: latency it adds, one by one, p50", "ms", 3, 1.5,
+        anchor="llm.direct_p50_ms"),
+    Row("llm.added_p99_ms", "door to the models: latency it adds, one by one, p99", "ms"),
+    Row("llm.direct_p50_ms", "the same question, asked directly, p50", "ms"),
+    Row("llm.first_token_added_ms", "door to the models: time to first token it adds", "ms", 5),
+    Row("llm.requests_per_s", "door to the models: 32 connections, no stream", "requests/s",
+        800, 1500, is_floor=True, anchor="llm.direct_per_s"),
+    Row("llm.direct_per_s", "the same, asked directly", "requests/s"),
+    Row("llm.chunks_lost", "of 500 streams at once, chunks lost", "", 0, 0),
+    Row("llm.cold_start_s", "door to the models: until it answers", "s", 3),
+    Row("llm.memory_mb", "door to the models: memory", "MB"),
+    Row("llm.memory_growth", "the same after 100,000 requests more", "times", 1.1, EQUAL),
 )  # fmt: skip
 
 

@@ -20,7 +20,13 @@ from tests.bench.load import ask_json
 from tests.bench.people import People, Person
 from tests.support import free_port
 
-PORTS = ("POTOK_PORT", "POTOK_SANDBOX_PORT", "POTOK_PREFECT_PORT", "POTOK_PG_PORT")
+PORTS = (
+    "POTOK_PORT",
+    "POTOK_LLM_PORT",
+    "POTOK_SANDBOX_PORT",
+    "POTOK_PREFECT_PORT",
+    "POTOK_PG_PORT",
+)
 LOOK_EVERY_S = 0.1
 BUCKET = {"burst": 50, "per_s": 2}  # Bitrix24's documented limit
 

@@ -103,10 +103,16 @@ class Candidate(_Strict):
 
 
 class Alias(_Strict):
-    """A name that tools ask for, and who may answer for it, the first choice first."""
+    """A name that tools ask for, and who may answer for it, the first choice first.
+
+    Attributes:
+        order: by what candidates are ordered: as listed here, by price, or by latency.
+        embeds: they give vectors, and no words.
+    """
 
     candidates: tuple[Candidate, ...] = Field(min_length=1)
     order: Order = "listed"
+    embeds: bool = False
     about: str = ""
 
 

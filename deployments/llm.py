@@ -1,0 +1,105 @@
+"""The process of the door to the models: ``python -m deployments.llm``."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+from lib.store.llm.cache import Cache, PostgresCache, RedisCache
+from lib.store.llm.calls import Calls
+from lib.store.llm.health import Healths
+from lib.store.llm.keys import Keys
+from lib.store.llm.rates import Rates
+from lib.store.llm.slots import Slots
+
+from deployments import llm_access
+from deployments.settings import Settings
+from lib.clients.prefect_api import PrefectApi
+from lib.clients.providers import Providers
+from lib.clients.ways import Ways
+from lib.gateway.llm.app import create_llm_app
+from lib.gateway.llm.door import House
+from lib.router.board import Board
+from lib.router.keyring import Keyring
+from lib.router.meter import Meter
+from lib.router.router import Router
+from lib.router.shelf import Shelf
+from lib.store.engine import Database
+
+STATEMENT_TIMEOUT_S = 5.0
+
+
+@asynccontextmanager
+async def house_of(settings: Settings, table: Path) -> AsyncIterator[tuple[House, list[Any]]]:
+    """The door's parts, connected; and what has to run beside them."""
+    database = Database(settings.database_url, 4, STATEMENT_TIMEOUT_S)
+    prefect = PrefectApi(settings.prefect_api_url, settings.prefect_auth)
+    shelf = Shelf(table, llm_access.addresses(settings))
+    ways = Ways()
+    vault = llm_access.Vault(settings, ways)
+    await vault.open()
+    board = Board(Healths(database))
+    slots = Slots(database)
+    cache = cache_of(settings, database)
+    keyring = Keyring(Keys(database), Rates(database), lambda: shelf.table)
+    meter = Meter(Calls(database), keyring)
+    router = Router(shelf, Providers(ways), vault.key, board, slots, cache)
+    beside = [
+        shelf.watch(),
+        keyring.watch(),
+        board.watch(),
+        meter.write_always(),
+        vault.watch(prefect),
+    ]
+    try:
+        yield House(router, keyring, meter), beside
+    finally:
+        await ways.close()
+        await slots.close()
+        await prefect.close()
+        await database.close()
+
+
+def cache_of(settings: Settings, database: Database) -> Cache:
+    """Where answers are kept: Valkey or Redis when there is one, else PostgreSQL."""
+    if settings.redis_url is not None:
+        return RedisCache(settings.redis_url.get_secret_value())
+    return PostgresCache(database)
+
+
+async def serve(settings: Settings, table: Path = llm_access.TABLE) -> None:
+    """Answer until SIGTERM or SIGINT."""
+    async with house_of(settings, table) as (house, beside):
+        config = uvicorn.Config(
+            create_llm_app(house),
+            host=settings.host,
+            port=settings.llm_port,
+            access_log=False,
+            log_level="warning",
+            timeout_keep_alive=75,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        gc.collect()
+        gc.freeze()
+        tasks = [asyncio.create_task(each) for each in beside]
+        try:
+            await uvicorn.Server(config).serve()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await house.meter.write()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every request otherwise
+    uvloop.run(serve(Settings()))

@@ -1,0 +1,115 @@
+"""Line plots as SVG: no script, no font, no address; readable in the light and the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape
+
+WIDTH_PX, HEIGHT_PX = 720, 240
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56, 12, 28, 24
+COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5")
+INK = "#888"
+
+Point = tuple[datetime, float | None]  # None: nothing was measured, the line has a gap
+
+
+def line_plot(title: str, unit: str, series: Mapping[str, Sequence[Point]]) -> str:
+    """A plot of values over time, one line for each name.
+
+    Args:
+        title: above it.
+        unit: of the values, such as ``ms``.
+        series: points in the order of time, by the name of their line.
+
+    Returns:
+        An ``<svg>`` element; one that says so when there is nothing to show.
+    """
+    points = [point for line in series.values() for point in line if point[1] is not None]
+    if not points:
+        return _svg(
+            title, [_text(WIDTH_PX / 2, HEIGHT_PX / 2, "nothing was measured yet", "middle")]
+        )
+    first, last = min(at for at, _ in points), max(at for at, _ in points)
+    top = _round_up(max(value for _, value in points if value is not None))
+    span_s = max((last - first).total_seconds(), 1.0)
+
+    def place(at: datetime, value: float) -> tuple[float, float]:
+        width, height = WIDTH_PX - LEFT_PX - RIGHT_PX, HEIGHT_PX - TOP_PX - BOTTOM_PX
+        x = LEFT_PX + width * (at - first).total_seconds() / span_s
+        return x, TOP_PX + height * (1 - min(value / top, 1.0))
+
+    drawn = [*_grid(top, unit), *_times(first, last)]
+    for number, (name, line) in enumerate(series.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        path = _path([(place(at, v) if v is not None else None) for at, v in line])
+        drawn.append(
+            f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.8" '
+            f'stroke-linecap="round"><title>{escape(name)}</title></path>'
+        )
+    return _svg(title, drawn) + _legend(list(series))
+
+
+def _path(points: Sequence[tuple[float, float] | None]) -> str:
+    words, is_down = [], False
+    for point in points:
+        if point is None:
+            is_down = False
+            continue
+        words.append(f"{'L' if is_down else 'M'}{point[0]:.1f} {point[1]:.1f}")
+        if not is_down:  # a point without neighbours is a dot
+            words.append(f"L{point[0]:.1f} {point[1]:.1f}")
+        is_down = True
+    return "".join(words)
+
+
+def _grid(top: float, unit: str) -> list[str]:
+    drawn = []
+    for part in (0.0, 0.5, 1.0):
+        y = TOP_PX + (HEIGHT_PX - TOP_PX - BOTTOM_PX) * (1 - part)
+        line = f"M{LEFT_PX} {y:.1f}H{WIDTH_PX - RIGHT_PX}"
+        drawn.append(f'<path d="{line}" stroke="{INK}" stroke-opacity="0.3"/>')
+        drawn.append(_text(LEFT_PX - 6, y + 4, f"{top * part:g} {unit}".strip(), "end"))
+    return drawn
+
+
+def _times(first: datetime, last: datetime) -> list[str]:
+    shape = "%H:%M" if (last - first).total_seconds() < 2 * 86_400 else "%d.%m"
+    y = HEIGHT_PX - 6
+    return [
+        _text(LEFT_PX, y, first.astimezone(UTC).strftime(shape), "start"),
+        _text(WIDTH_PX - RIGHT_PX, y, f"{last.astimezone(UTC).strftime(shape)} UTC", "end"),
+    ]
+
+
+def _legend(names: Sequence[str]) -> str:
+    marks = "".join(
+        f'<span style="white-space:nowrap;margin-right:1em">'
+        f'<span style="color:{COLOURS[number % len(COLOURS)]}">■</span> {escape(name)}</span>'
+        for number, name in enumerate(names)
+    )
+    return f'<div style="font:12px sans-serif">{marks}</div>'
+
+
+def _svg(title: str, drawn: Sequence[str]) -> str:
+    head = _text(LEFT_PX, 16, title, "start", size=13)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" '
+        f'width="100%" role="img" aria-label="{escape(title, {chr(34): "&quot;"})}">'
+        f"{head}{''.join(drawn)}</svg>"
+    )
+
+
+def _text(x: float, y: float, words: str, anchor: str, size: int = 11) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{INK}" '
+        f'font-family="sans-serif" font-size="{size}">{escape(words)}</text>'
+    )
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 5 times a power of ten."""
+    if value <= 0:
+        return 1.0
+    step = 10.0 ** (len(f"{value:.0f}") - 1) if value >= 1 else 10.0 ** -len(f"{1 / value:.0f}")
+    return next(step * each for each in (1, 2, 5, 10, 20, 50, 100) if step * each >= value)

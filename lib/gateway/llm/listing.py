@@ -1,0 +1,106 @@
+"""What there is to ask for, as each dialect lists it; and whether the door is open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lib.domain.llm.asks import ANTHROPIC, OLLAMA, OPENAI
+from lib.domain.llm.ollama_client import show_from, tags_from
+from lib.domain.llm.table import candidates_for
+from lib.errors import PotokError
+from lib.gateway.body import json_object_from, read_body
+from lib.gateway.llm.door import ErrorDialect, House, error_body, secret_in
+from lib.gateway.llm.errors import answer_from
+from lib.router.keyring import ALL
+from lib.store.failures import StatementFailed
+from lib.store.llm.keys import Key
+
+VERSION = "0.12.0"  # of Ollama's API, which clients compare
+
+Listing = Callable[[Key, Request], Awaitable[Any]]
+
+
+def listing_routes(house: House) -> list[Route]:
+    """The routes that ask no model."""
+
+    async def openai_models(key: Key, request: Request) -> Any:
+        if "anthropic-version" in request.headers:
+            listed = [_of_anthropic(name) for name in _names(house, key)]
+            ends = {"first_id": listed[0]["id"], "last_id": listed[-1]["id"]} if listed else {}
+            return {"data": listed, "has_more": False, **ends}
+        return {"object": "list", "data": [_of_openai(name) for name in _names(house, key)]}
+
+    async def one_model(key: Key, request: Request) -> Any:
+        name = request.path_params["name"]
+        candidates_for(house.router.shelf.table, name)
+        house.keyring.check_name(key, name)
+        is_anthropic = "anthropic-version" in request.headers
+        return _of_anthropic(name) if is_anthropic else _of_openai(name)
+
+    async def tags(key: Key, request: Request) -> Any:
+        return tags_from(_names(house, key), int(time.time()))
+
+    async def show(key: Key, request: Request) -> Any:
+        body = json_object_from(await read_body(request))
+        name = str(body.get("model") or body.get("name") or "")
+        candidates_for(house.router.shelf.table, name)
+        house.keyring.check_name(key, name)
+        return show_from(name)
+
+    async def version(key: Key, request: Request) -> Any:
+        return {"version": VERSION}
+
+    async def healthz(request: Request) -> Response:
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    return [
+        Route("/", healthz, methods=["GET", "HEAD"]),
+        Route("/healthz", healthz),
+        Route("/v1/models", _listing(house, openai_models, OPENAI)),
+        Route("/v1/models/{name:path}", _listing(house, one_model, OPENAI)),
+        Route("/api/tags", _listing(house, tags, OLLAMA)),
+        Route("/api/version", _listing(house, version, OLLAMA)),
+        Route("/api/show", _listing(house, show, OLLAMA), methods=["POST"]),
+    ]
+
+
+def _listing(
+    house: House, listing: Listing, errors: ErrorDialect
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answered(request: Request) -> Response:
+        dialect = ANTHROPIC if "anthropic-version" in request.headers else errors
+        try:
+            key = await house.keyring.find(secret_in(request))
+            body = orjson.dumps(await listing(key, request))
+        except (PotokError, StatementFailed) as exc:
+            told = answer_from(exc)
+            body = error_body(dialect, told)
+            return Response(body, told.status, told.headers, "application/json")
+        return Response(body, media_type="application/json")
+
+    return answered
+
+
+def _names(house: House, key: Key) -> list[str]:
+    """What a key may ask for, the aliases in the table's order."""
+    names, aliases = house.keyring.names(key), house.router.shelf.table.aliases
+    if ALL in names:
+        return list(aliases)
+    listed = [name for name in aliases if name in names]
+    return listed + [name for name in names if name not in aliases]
+
+
+def _of_openai(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "potok"}
+
+
+def _of_anthropic(name: str) -> dict[str, Any]:
+    at = "2026-01-01T00:00:00Z"
+    return {"type": "model", "id": name, "display_name": name, "created_at": at}

@@ -1,0 +1,105 @@
+"""How each model is doing: circuits of this process, and what the last probes found."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from lib.domain.llm.choice import Health, ordered
+from lib.domain.llm.circuit import Circuit
+from lib.domain.llm.table import Alias, Candidate
+from lib.errors import Unavailable
+from lib.store.failures import StatementFailed
+from lib.store.llm.health import Health as Probed
+
+log = logging.getLogger(__name__)
+
+REFRESH_S = 5.0
+BELIEVED_FOR = timedelta(minutes=15)  # three probes
+NEWEST = 0.3  # how much the newest call counts in a model's time to its first token
+
+
+class Healths(Protocol):
+    """Where the probes' findings are."""
+
+    async def read(self) -> list[Probed]:
+        """The newest finding of each model."""
+
+
+class Board:
+    """What is known of each model, by ``provider/model``."""
+
+    def __init__(self, healths: Healths, clock: Callable[[], float] = time.monotonic) -> None:
+        self._healths = healths
+        self._clock = clock
+        self._circuits: dict[str, Circuit] = {}
+        self._first_token_ms: dict[str, float] = {}
+        self._probed: dict[str, Health] = {}
+
+    async def watch(self) -> None:
+        """Follow the probes for ever."""
+        while True:
+            try:
+                await self.read()
+            except (Unavailable, StatementFailed) as exc:
+                log.warning("health.not_read reason=%s", exc)
+            await asyncio.sleep(REFRESH_S)
+
+    async def read(self) -> None:
+        """Read what the probes found; old findings are not believed."""
+        since = datetime.now(UTC) - BELIEVED_FOR
+        self._probed = {
+            f"{found.provider}/{found.model}": Health(found.ok, found.first_token_ms, _sum(found))
+            for found in await self._healths.read()
+            if found.checked_at > since
+        }
+
+    def candidates(self, alias: Alias) -> list[Candidate]:
+        """Who is to be tried, the best first; nobody when every circuit is open."""
+        today = datetime.now(UTC).date()
+        return ordered(alias, self.health(alias), self.wait_s, today)
+
+    def health(self, alias: Alias) -> dict[str, Health]:
+        """What is known of an alias' candidates; the calls' own times count over the probes'."""
+        found = {}
+        for name in (candidate.name for candidate in alias.candidates):
+            probed = self._probed.get(name, Health())
+            ms = self._first_token_ms.get(name, probed.first_token_ms)
+            found[name] = Health(probed.ok, ms, probed.price)
+        return found
+
+    def wait_s(self, name: str) -> float:
+        """Seconds until a model's circuit lets a try through."""
+        circuit = self._circuits.get(name)
+        return 0.0 if circuit is None else circuit.wait_s(self._clock())
+
+    def began(self, name: str) -> None:
+        """A try begins."""
+        if (circuit := self._circuits.get(name)) is not None:
+            circuit.began(self._clock())
+
+    def answered(self, name: str, first_token_ms: float) -> None:
+        """It answered."""
+        self._circuits.pop(name, None)
+        before = self._first_token_ms.get(name, first_token_ms)
+        self._first_token_ms[name] = before + NEWEST * (first_token_ms - before)
+
+    def failed(self, name: str, retry_after_s: float | None = None) -> None:
+        """It did not answer."""
+        self._circuits.setdefault(name, Circuit()).failed(self._clock(), retry_after_s)
+
+    def given_up(self, name: str) -> None:
+        """The try says nothing of the model."""
+        if (circuit := self._circuits.get(name)) is not None:
+            circuit.given_up()
+
+
+def _sum(found: Probed) -> Decimal | None:
+    if found.price_in_usd is None or found.price_out_usd is None:
+        return None
+    return found.price_in_usd + found.price_out_usd

@@ -1,0 +1,212 @@
+"""The router: a question goes to the candidates in order until one answers.
+
+Retries and other candidates come before the first token, never after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import aiohttp
+
+from lib.clients.providers import Providers, read, translated
+from lib.domain.llm.dialects import Stamp
+from lib.domain.llm.exchange import Ask, Exchange, Whole
+from lib.domain.llm.refusals import NoSuchModel, NotForThisModel
+from lib.domain.llm.table import Candidate, Provider, candidates_for
+from lib.errors import Denied, PotokError, RateLimited, Unavailable
+from lib.router.board import Board
+from lib.router.outcomes import NobodyAnswered, Try, reason_of
+from lib.router.record import Record
+from lib.router.relay import Relay
+from lib.router.shelf import Shelf
+from lib.store.llm.cache import Cache
+from lib.store.llm.slots import Slots
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+RETRY_S = 0.2
+BAD_GATEWAY = 502
+
+
+class Sink(Protocol):
+    """Where a stream goes."""
+
+    async def start(self, candidate: Candidate) -> None:
+        """The first token is there."""
+
+    async def send(self, piece: bytes) -> None:
+        """Bytes in the client's dialect."""
+
+
+@dataclass(slots=True)
+class Router:
+    """Asks the candidates for an alias.
+
+    Attributes:
+        shelf: the table.
+        providers: the connections to them.
+        credential: a provider's key, by the name of its block; None: nobody has configured it.
+        board: how each model is doing.
+        slots: places at providers that take only so many calls at once.
+        cache: answers that are still good.
+    """
+
+    shelf: Shelf
+    providers: Providers
+    credential: Callable[[str], str | None]
+    board: Board
+    slots: Slots
+    cache: Cache
+    jitter: Callable[[], float] = field(default=random.random)
+
+    async def answer(self, ask: Ask, record: Record) -> bytes:
+        """The whole answer in the client's dialect.
+
+        Raises:
+            NobodyAnswered: no candidate did.
+            Rejected: the question is wrong, in a provider's eyes too.
+        """
+        kept_as = self._kept_as(ask)
+        if kept_as is not None and (kept := await self.cache.get(kept_as)) is not None:
+            record.was_kept()
+            return kept
+
+        async def whole(
+            exchange: Exchange, response: aiohttp.ClientResponse, candidate: Candidate
+        ) -> Whole:
+            return exchange.whole(await read(response))
+
+        found = await self._asked(ask, record, whole)
+        record.used(found.usage)
+        if kept_as is not None:
+            await self.cache.put(kept_as, found.body, self.shelf.table.cache_s)
+        return found.body
+
+    async def stream(self, ask: Ask, record: Record, sink: Sink) -> None:
+        """Send the answer as it comes; one that breaks ends with an error event.
+
+        Raises:
+            NobodyAnswered, Rejected: as ``answer``; nothing was sent then.
+        """
+
+        async def relayed(
+            exchange: Exchange, response: aiohttp.ClientResponse, candidate: Candidate
+        ) -> None:
+            relay = Relay(exchange.streaming())
+            pieces = response.content.iter_any()
+            limit_s = self.shelf.table.providers[candidate.provider].timeouts.first_token
+            async with asyncio.timeout(limit_s):
+                async for piece in pieces:
+                    relay.feed(piece)
+                    if relay.has_token:
+                        break
+            if not relay.has_token:
+                relay.end()
+                raise Unavailable("the stream ended before its first token")
+            record.first_token()
+            await sink.start(candidate)
+            try:
+                with translated():
+                    await sink.send(relay.taken())
+                    async for piece in pieces:
+                        relay.feed(piece)
+                        if told := relay.taken():
+                            await sink.send(told)
+                    relay.end()
+                await sink.send(relay.taken())
+            except PotokError as exc:
+                record.broke(reason_of(exc))
+                self.board.failed(candidate.name)
+                told = f"{candidate.name} broke off: {exc}"
+                await sink.send(relay.taken() + ask.fail(BAD_GATEWAY, told))
+            finally:
+                record.used(relay.used(len(exchange.payload)))
+
+        await self._asked(ask, record, relayed)
+
+    async def _asked(
+        self,
+        ask: Ask,
+        record: Record,
+        once: Callable[[Exchange, aiohttp.ClientResponse, Candidate], Awaitable[T]],
+    ) -> T:
+        """What the first candidate gives that answers."""
+        alias = candidates_for(self.shelf.table, ask.name)
+        for candidate in self.board.candidates(alias):
+            provider = self.shelf.table.providers[candidate.provider]
+            for number in range(provider.tries):
+                began = time.monotonic()
+                try:
+                    return await self._once(ask, record, candidate, provider, once)
+                except (NotForThisModel, NoSuchModel, Denied, Unavailable) as exc:
+                    ms = (time.monotonic() - began) * 1000
+                    record.tried(
+                        Try(candidate.provider, candidate.model, reason_of(exc), ms, str(exc))
+                    )
+                    log.warning("llm.failed model=%s reason=%s", candidate.name, reason_of(exc))
+                    if not isinstance(exc, Unavailable) or isinstance(exc, RateLimited):
+                        break
+                if number + 1 < provider.tries:
+                    await asyncio.sleep(RETRY_S * 2**number * (0.5 + self.jitter()))
+        waits = [self.board.wait_s(candidate.name) for candidate in alias.candidates]
+        raise NobodyAnswered(ask.name, record.tries, min(waits))
+
+    async def _once(
+        self,
+        ask: Ask,
+        record: Record,
+        candidate: Candidate,
+        provider: Provider,
+        once: Callable[[Exchange, aiohttp.ClientResponse, Candidate], Awaitable[T]],
+    ) -> T:
+        stamp = Stamp(secrets.token_hex(12), int(time.time()), candidate.model)
+        exchange = ask.exchange(provider.kind, candidate, stamp)
+        key = self._key(provider)
+        async with self.slots.place(
+            candidate.provider, provider.at_once, provider.queue_s, provider.queue
+        ):
+            record.asking(candidate)
+            self.board.began(candidate.name)
+            try:
+                with translated():
+                    async with (
+                        asyncio.timeout(provider.timeouts.total),
+                        self.providers.asked(
+                            provider, key, exchange.path, exchange.payload, exchange.headers
+                        ) as response,
+                    ):
+                        given = await once(exchange, response, candidate)
+            except (NoSuchModel, Denied, Unavailable) as exc:
+                wait_s = exc.retry_after_s if isinstance(exc, RateLimited) else None
+                self.board.failed(candidate.name, wait_s)
+                raise
+            except BaseException:
+                self.board.given_up(candidate.name)
+                raise
+        if record.outcome == "ok":
+            self.board.answered(candidate.name, record.first_token_ms)
+        return given
+
+    def _key(self, provider: Provider) -> str | None:
+        if provider.credential is None:
+            return None
+        key = self.credential(provider.credential)
+        if key is None:
+            raise Denied(f"there is no key for {provider.credential}: set it, then `potok init`")
+        return key
+
+    def _kept_as(self, ask: Ask) -> bytes | None:
+        if ask.cache_key is None or not self.shelf.table.cache_s:
+            return None
+        named = f"{ask.door}\n{ask.name}\n{self.shelf.digest}\n".encode()
+        return hashlib.sha256(named + ask.cache_key).digest()
