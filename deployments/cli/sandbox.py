@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The stand-ins for the vendors.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="For a program to read.")]
-Vendor = Annotated[str, typer.Argument(metavar="telegram|bitrix|llm")]
+Vendor = Annotated[
+    str, typer.Argument(metavar="telegram|bitrix|llm|ollama|openrouter|groq|anthropic")
+]
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""All stand-ins on one port: Telegram, Bitrix24, an LLM, and the control surface for them."""
+"""All stand-ins on one port: Telegram, Bitrix24, model vendors, and the control surface."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from deployments.sandbox.anthropic import Anthropic
 from deployments.sandbox.bitrix import Portal, bitrix_app, bitrix_control
+from deployments.sandbox.groq import Groq
 from deployments.sandbox.llm import Model, llm_app, llm_control
+from deployments.sandbox.model_vendor import Vendor
+from deployments.sandbox.ollama import Ollama
+from deployments.sandbox.openrouter import OpenRouter
 from deployments.sandbox.telegram import telegram_app
 from deployments.sandbox.telegram_control import telegram_control
 from deployments.sandbox.telegram_world import World
@@ -25,12 +30,19 @@ def create_app() -> Starlette:
 
     Returns:
         ``/telegram`` (Bot API base URL), ``/bitrix`` (portal), ``/llm/v1`` (OpenAI base URL),
-        ``/control/{telegram,bitrix,llm}/…`` and ``GET /healthz``.
+        ``/ollama``, ``/openrouter/api/v1``, ``/groq`` and ``/anthropic`` (base URLs of the vendors'
+        own clients), ``/control/VENDOR/…`` and ``GET /healthz``.
     """
     # A sandbox that starts anew must not give out ids that somebody has noted down: they begin
     # ever higher, by ten a second, which is more than a portal's limit lets anybody add.
     portal = Portal(first_id=int((time.time() - _EPOCH_S) * 10))
     world, model = World(), Model()
+    vendors: dict[str, Vendor] = {
+        "ollama": Ollama(),
+        "openrouter": OpenRouter(),
+        "groq": Groq(),
+        "anthropic": Anthropic(),
+    }
 
     async def healthz(request: Request) -> Response:
         return JSONResponse({"ok": True})
@@ -47,8 +59,10 @@ def create_app() -> Starlette:
             Mount("/control/telegram", routes=telegram_control(world)),
             Mount("/control/bitrix", routes=bitrix_control(portal)),
             Mount("/control/llm", routes=llm_control(model)),
+            *(Mount(f"/control/{name}", routes=v.control()) for name, v in vendors.items()),
             Mount("/telegram", telegram_app(world)),
             Mount("/bitrix", bitrix_app(portal)),
             Mount("/llm", llm_app(model)),
+            *(Mount(f"/{name}", v.app()) for name, v in vendors.items()),
         ],
     )

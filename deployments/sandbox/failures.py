@@ -24,9 +24,11 @@ class Failure(BaseModel):
         kind: what goes wrong; each sandbox names its own kinds.
         times: calls it still spoils; None until it is ended.
         method: only this method (any letter case); None for all.
+        model: only calls of this model; None for all.
         status: HTTP status of kind ``status``.
         retry_after_s: what the refusal says about coming back.
         delay_s: pause before the answer of kind ``slow``.
+        after_chunks: pieces that come before a stream goes wrong.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,9 +36,17 @@ class Failure(BaseModel):
     kind: str
     times: int | None = Field(default=None, ge=1)
     method: str | None = None
+    model: str | None = None
     status: int = Field(default=500, ge=400, le=599)
     retry_after_s: int | None = Field(default=None, ge=0)
     delay_s: float = Field(default=0, ge=0, le=MAX_S, allow_inf_nan=False)
+    after_chunks: int = Field(default=2, ge=0)
+
+    def strikes(self, method: str, model: str) -> bool:
+        """Whether it spoils a call of this method and model."""
+        return (self.method is None or self.method.lower() == method.lower()) and (
+            self.model is None or self.model == model
+        )
 
 
 def failure_from(
@@ -98,10 +108,16 @@ class Failures:
             self.waiting.clear()
         return JSONResponse(self.listed())
 
-    def next_for(self, method: str = "") -> Failure | None:
-        """The failure that spoils this call, used up by one; None for an honest answer."""
+    def next_for(self, method: str = "", model: str = "", is_named: bool = False) -> Failure | None:
+        """The failure that spoils this call, used up by one; None for an honest answer.
+
+        Args:
+            method: of the call.
+            model: that is called.
+            is_named: only a failure that names the method spoils it.
+        """
         for failure in self.waiting:
-            if failure.method is None or failure.method.lower() == method.lower():
+            if failure.strikes(method, model) and (failure.method or not is_named):
                 if failure.times is not None:
                     failure.times -= 1
                     if failure.times == 0:

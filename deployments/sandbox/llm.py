@@ -38,8 +38,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 
 from deployments.sandbox.failures import CutResponse, Failure, Failures, never_answered
-from deployments.sandbox.llm_reading import customer_text, inquiry_in
-from deployments.sandbox.llm_schema import filled, strict_fault
+from deployments.sandbox.llm_reading import customer_text, read_as
+from deployments.sandbox.llm_schema import strict_fault
+from deployments.sandbox.model_control import model_control
 
 MODELS = ("sandbox", "sandbox-small")
 KINDS: dict[str, tuple[str, ...]] = {
@@ -100,27 +101,14 @@ def llm_app(model: Model) -> Router:
 def llm_control(model: Model) -> list[Route]:
     """Routes to be mounted at ``/control/llm``; bodies and answers are JSON."""
 
-    async def failures(request: Request) -> Response:
-        try:
-            failure = model.failures.switch_on(await request.json())
-        except ValueError as error:
-            return _json({"error": str(error)}, status_code=422)
-        return _json({"ok": True, "failure": failure.model_dump()})
+    def state() -> dict[str, Any]:
+        return {"counts": dict(model.counts), "failures": model.failures.listed()}
 
-    async def state(request: Request) -> Response:
-        return _json({"counts": dict(model.counts), "failures": model.failures.listed()})
-
-    async def reset(request: Request) -> Response:
+    def reset() -> None:
         model.failures.waiting.clear()
         model.counts.clear()
-        return _json({"ok": True})
 
-    return [
-        Route("/failures", failures, methods=["POST"]),
-        Route("/failures", model.failures.show_or_end, methods=["GET", "DELETE"]),
-        Route("/state", state),
-        Route("/reset", reset, methods=["POST"]),
-    ]
+    return model_control(model.failures, reset, state=state)
 
 
 @lru_cache(maxsize=64)
@@ -215,12 +203,7 @@ def _content(body: dict[str, Any], spoiled_by: str) -> str:
     text = customer_text(body["messages"])
     if form.get("type") == "text" or not form:
         return f"Вы написали: {text[:200]}"
-    read = inquiry_in(text)
-    schema = (form.get("json_schema") or {}).get("schema")
-    if schema:
-        is_lead_schema = "is_lead" in (schema.get("properties") or {})
-        read = filled(schema, read if is_lead_schema else {})
-    written = _dumps(read)
+    written = _dumps(read_as((form.get("json_schema") or {}).get("schema"), text))
     if spoiled_by == "truncated":
         return written[: len(written) // 2]
     return f"```json\n{written}\n```" if spoiled_by == "fenced" else written

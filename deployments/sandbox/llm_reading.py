@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from deployments.sandbox.llm_schema import filled
+
 _PHONE = re.compile(r"(?<!\d)(?:\+?7|8)[\s(\-]*\d{3}[\s)\-]*\d{3}[\s\-]*\d{2}[\s\-]*\d{2}(?!\d)")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _NAME = re.compile(
@@ -76,6 +78,20 @@ def inquiry_in(text: str) -> dict[str, Any]:
         "summary": _summary(why, name[1] if name else None, text),
         "language": "ru" if _CYRILLIC.search(text) else "en",
     }
+
+
+def read_as(schema: dict[str, Any] | None, text: str) -> Any:
+    """What a text says in the shape that is asked for.
+
+    Args:
+        schema: of a lead: what the text says of one; any other: the least that fits. None or
+            empty: as ``inquiry_in``.
+        text: a customer's.
+    """
+    read = inquiry_in(text)
+    if not schema:
+        return read
+    return filled(schema, read if "is_lead" in (schema.get("properties") or {}) else {})
 
 
 def _unwrapped(content: str) -> str:

@@ -1,8 +1,28 @@
-"""Why the control surface refuses something, in one line for the person who asked."""
+"""How the sandbox refuses: the control surface in one line, a vendor in its own words."""
 
 from __future__ import annotations
 
 from pydantic import ValidationError
+
+
+class Refused(Exception):
+    """A vendor refuses a call; each vendor has its own shape for it.
+
+    Attributes:
+        status: of HTTP.
+        message: in the vendor's words.
+        code: the vendor's code or type, where the status does not say it.
+        retry_after_s: when to come back; None where it is not said.
+    """
+
+    def __init__(
+        self, status: int, message: str, code: str = "", retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.retry_after_s = retry_after_s
 
 
 def plain(error: ValidationError) -> str:
