@@ -11,10 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from lib.store.llm.cache import PostgresCache, RedisCache
-from lib.store.llm.calls import Calls
-from lib.store.llm.health import Healths
-from lib.store.llm.slots import Slots
 from prefect import get_client, task
 from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
@@ -38,6 +34,10 @@ from lib.router.record import Record
 from lib.router.router import Router
 from lib.router.shelf import Shelf
 from lib.store.engine import Database
+from lib.store.llm.cache import PostgresCache, RedisCache
+from lib.store.llm.calls import Calls
+from lib.store.llm.health import Healths
+from lib.store.llm.slots import Slots
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class ModelRouter(Block):
         return Router(
             Shelf(Path(self.table), self.addresses),
             Providers(Ways()),
-            {}.get,
+            dict[str, str]().get,
             Board(Healths(database)),
             Slots(database),
             cache,

@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from lib.store.llm.health import Health, Healths
 from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -15,10 +14,12 @@ from prefect.cache_policies import NO_CACHE
 from blocks.alerts import is_due, tell
 from blocks.llm import ModelRouter
 from lib.domain.llm.table import Table
-from lib.domain.routing import Finding, latency_plot, retiring, without_a_candidate
+from lib.domain.plots import Point, line_plot
+from lib.domain.routing import Finding, retiring, without_a_candidate
 from lib.domain.texts import models_ill_text, models_well_text, retiring_text
 from lib.errors import PotokError
 from lib.router.probe import Probe
+from lib.store.llm.health import Health, Healths
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,7 @@ async def probe_models(router: ModelRouter) -> tuple[Table, list[Finding]]:
 
 
 @task(cache_policy=NO_CACHE)
-async def write_health(
-    router: ModelRouter, table: Table, found: list[Finding]
-) -> RoutingReport:
+async def write_health(router: ModelRouter, table: Table, found: list[Finding]) -> RoutingReport:
     """Write what the doors choose by; say what has changed since the last probe."""
     _, database = await router.open()
     healths = Healths(database)
@@ -92,10 +91,12 @@ async def publish_health(router: ModelRouter, table: Table, found: list[Finding]
     ]
     await acreate_table_artifact(rows, key="models")
     history = await Healths(database).history(datetime.now(UTC) - PLOT_OF)
-    times: dict[str, list[float | None]] = {}
+    times: dict[str, list[Point]] = {}
     for row in history:
-        times.setdefault(f"{row.provider}/{row.model}", []).append(row.first_token_ms)
-    await acreate_markdown_artifact(latency_plot(times), key="model-latency")
+        point = (row["at"], row["first_token_ms"])
+        times.setdefault(f"{row['provider']}/{row['model']}", []).append(point)
+    plot = line_plot("First token of each model, last 24 hours", "ms", times)
+    await acreate_markdown_artifact(plot, key="model-latency")
 
 
 async def tell_health(table: Table, report: RoutingReport) -> None:
@@ -106,7 +107,7 @@ async def tell_health(table: Table, report: RoutingReport) -> None:
         texts.append(models_ill_text(report.fell_ill))
     leaving = retiring(table, today)
     if leaving and await is_due(RETIRING_LIMIT):
-        texts.append(retiring_text([(name, c.name, c.retires) for name, c in leaving]))
+        texts.append(retiring_text([(alias, model.name, day) for alias, model, day in leaving]))
     for text in texts:
         try:
             await tell(text)

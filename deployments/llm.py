@@ -5,19 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 import uvloop
-from lib.store.llm.cache import Cache, PostgresCache, RedisCache
-from lib.store.llm.calls import Calls
-from lib.store.llm.health import Healths
-from lib.store.llm.keys import Keys
-from lib.store.llm.rates import Rates
-from lib.store.llm.slots import Slots
 
 from deployments import llm_access
 from deployments.settings import Settings
@@ -32,12 +26,22 @@ from lib.router.meter import Meter
 from lib.router.router import Router
 from lib.router.shelf import Shelf
 from lib.store.engine import Database
+from lib.store.llm.cache import Cache, PostgresCache, RedisCache
+from lib.store.llm.calls import Calls
+from lib.store.llm.health import Healths
+from lib.store.llm.keys import Keys
+from lib.store.llm.rates import Rates
+from lib.store.llm.slots import Slots
 
 STATEMENT_TIMEOUT_S = 5.0
 
+Beside = Callable[[], Coroutine[None, None, None]]  # runs for ever beside the door
+
 
 @asynccontextmanager
-async def house_of(settings: Settings, table: Path) -> AsyncIterator[tuple[House, list[Any]]]:
+async def house_of(
+    settings: Settings, table: Path
+) -> AsyncIterator[tuple[House, Sequence[Beside]]]:
     """The door's parts, connected; and what has to run beside them."""
     database = Database(settings.database_url, 4, STATEMENT_TIMEOUT_S)
     prefect = PrefectApi(settings.prefect_api_url, settings.prefect_auth)
@@ -51,12 +55,12 @@ async def house_of(settings: Settings, table: Path) -> AsyncIterator[tuple[House
     keyring = Keyring(Keys(database), Rates(database), lambda: shelf.table)
     meter = Meter(Calls(database), keyring)
     router = Router(shelf, Providers(ways), vault.key, board, slots, cache)
-    beside = [
-        shelf.watch(),
-        keyring.watch(),
-        board.watch(),
-        meter.write_always(),
-        vault.watch(prefect),
+    beside: list[Beside] = [
+        shelf.watch,
+        keyring.watch,
+        board.watch,
+        meter.write_always,
+        partial(vault.watch, prefect),
     ]
     try:
         yield House(router, keyring, meter), beside
@@ -89,7 +93,7 @@ async def serve(settings: Settings, table: Path = llm_access.TABLE) -> None:
         )
         gc.collect()
         gc.freeze()
-        tasks = [asyncio.create_task(each) for each in beside]
+        tasks = [asyncio.create_task(each()) for each in beside]
         try:
             await uvicorn.Server(config).serve()
         finally:

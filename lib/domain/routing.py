@@ -95,10 +95,10 @@ def without_a_candidate(table: Table, findings: Iterable[Finding]) -> list[str]:
     ]
 
 
-def retiring(table: Table, today: date) -> list[tuple[str, Candidate]]:
-    """Models that an alias names and that are retired, or will be within two weeks."""
+def retiring(table: Table, today: date) -> list[tuple[str, Candidate, date]]:
+    """Aliases and their models that are retired, or will be within two weeks; and the day."""
     return [
-        (name, candidate)
+        (name, candidate, candidate.retires)
         for name, alias in table.aliases.items()
         for candidate in alias.candidates
         if candidate.retires is not None and candidate.retires - TOLD_BEFORE <= today

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from lib.domain.llm.keys import key_hash, period_end
+from lib.domain.llm.keys import key_hash
 from lib.domain.llm.table import Table
 from lib.errors import BadSignature, Unavailable
 from lib.router.outcomes import KeyForbids, OverLimit
@@ -79,7 +79,7 @@ class Keyring:
 
     def names(self, key: Key) -> tuple[str, ...]:
         """What the key may ask for: aliases and models, or ``*``."""
-        return self._table().keys.get(key.name, key.aliases)
+        return self._table().keys.get(key.name, key.names)
 
     def check_name(self, key: Key, name: str) -> None:
         """Raise KeyForbids unless the key may ask for this model."""
@@ -97,7 +97,7 @@ class Keyring:
             spent = key.spent_usd + self._unwritten.get(key.id, Decimal(0))
             if spent >= key.budget.usd:
                 now = datetime.now(UTC)
-                end = period_end(key.budget, now)
+                end = key.budget.end(now)
                 told = f"the budget of {key.budget.usd} USD is used up"
                 if end is None:
                     raise OverLimit(f"{told}; ask for a new one", 86_400.0)
@@ -113,10 +113,10 @@ class Keyring:
         """Count dollars that are not in the database yet."""
         self._unwritten[key_id] = self._unwritten.get(key_id, Decimal(0)) + usd
 
-    def written(self, usd: Mapping[int, Decimal], sums: Mapping[int, Decimal]) -> None:
-        """Dollars are in the database now, by key, and what that makes in its period."""
+    def written(self, usd: Mapping[int, Decimal]) -> None:
+        """Dollars are in the database now, by key."""
         for key_id, part in usd.items():
             self._unwritten[key_id] = self._unwritten.get(key_id, part) - part
         for hashed, key in self._living.items():
-            if key.id in sums:
-                self._living[hashed] = replace(key, spent_usd=sums[key.id])
+            if key.id in usd:  # until the keys are read again
+                self._living[hashed] = replace(key, spent_usd=key.spent_usd + usd[key.id])

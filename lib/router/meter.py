@@ -56,10 +56,10 @@ class Meter:
         async with self._writing:
             while self._waiting:
                 group = [self._waiting[i] for i in range(min(AT_ONCE, len(self._waiting)))]
-                sums = await self._calls.write(group)
+                await self._calls.write(group)
                 for _ in group:
                     self._waiting.popleft()
-                self._keyring.written(_usd(group), sums)
+                self._keyring.written(_usd(group))
 
 
 def _usd(calls: list[Call]) -> dict[int, Decimal]:

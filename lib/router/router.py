@@ -127,8 +127,8 @@ class Router:
             except PotokError as exc:
                 record.broke(reason_of(exc))
                 self.board.failed(candidate.name)
-                told = f"{candidate.name} broke off: {exc}"
-                await sink.send(relay.taken() + ask.fail(BAD_GATEWAY, told))
+                words = f"{candidate.name} broke off: {exc}"
+                await sink.send(relay.taken() + ask.fail(BAD_GATEWAY, words))
             finally:
                 record.used(relay.used(len(exchange.payload)))
 

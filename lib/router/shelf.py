@@ -86,7 +86,7 @@ class Shelf:
 
 def _moved(table: Table, addresses: Mapping[str, str]) -> Table:
     providers = {
-        name: provider.model_copy(update={"base_url": addresses[provider.kind]})
+        name: provider.model_copy(update={"base_url": addresses[provider.kind], "egress": DIRECT})
         if provider.kind in addresses
         else provider
         for name, provider in table.providers.items()

@@ -9,12 +9,12 @@ import time
 
 import orjson
 import psutil
-from lib.store.llm.keys import Keys
 
 from deployments.settings import ROOT
 from deployments.stack.processes import Supervisor
 from deployments.stack.program import Program, http_ready
 from lib.store.engine import Database
+from lib.store.llm.keys import Keys, NewKey
 from tests.bench.figures import Sample, percentile
 from tests.bench.house import House
 from tests.bench.llm_upstream import CHUNKS
@@ -40,7 +40,7 @@ async def measure(house: House, options: Options) -> Sample:
     table = house.settings.home / "llm-bench" / "llm.yaml"
     table.write_text(TABLE.format(port=upstream))
     database = Database(house.settings.database_url)
-    key, secret = await Keys(database).create_for("bench", aliases=("*",))
+    secret = await Keys(database).create(NewKey("bench", ("*",)))
     await database.close()
     try:
         await supervisor.start(_python(house, "upstream", upstream, str(upstream)))

@@ -7,6 +7,7 @@ import re
 import orjson
 
 from lib.domain.llm.wire import Json
+from lib.errors import Rejected, Unavailable
 
 _ESCAPED = b"\\u006"  # how every letter of "model" begins when it is escaped
 _MODEL = re.compile(rb'"model"\s*:\s*"')
@@ -29,4 +30,27 @@ def with_model(raw: bytes, body: Json, model: str) -> bytes:
         start = found.end() - 1
         if raw[start : start + len(name)] == name:
             return raw[:start] + orjson.dumps(model) + raw[start + len(name) :]
-    return orjson.dumps(body | {"model": model})
+    return dumped(body | {"model": model})
+
+
+def dumped(value: Json, *, is_sorted: bool = False) -> bytes:
+    """JSON; ``is_sorted``: the same for equal values.
+
+    Raises:
+        Rejected: it is nested too deeply to be written, or a text in it is no UTF-8.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if is_sorted else None)
+    except orjson.JSONEncodeError as exc:
+        raise Rejected("the body is nested too deeply, or a text in it is no UTF-8") from exc
+
+
+def object_of(raw: bytes) -> Json:
+    """A provider's answer as a JSON object; raises Unavailable when it is none."""
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        raise Unavailable("the provider's answer is no JSON") from exc
+    if not isinstance(found, dict):
+        raise Unavailable("the provider's answer is no JSON object")
+    return found

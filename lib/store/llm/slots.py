@@ -1,0 +1,134 @@
+"""Places at a provider that takes only so many calls at a time, over all processes.
+
+A place is an advisory lock of PostgreSQL on one session that a process keeps for all of its places:
+when the process dies they are free at once. Without PostgreSQL there are the places of this process
+alone: the limit is a courtesy, and a call is better than none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from lib.errors import RateLimited, Unavailable
+from lib.store.engine import Database, Session
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.05  # while another process has every place
+_TRY = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+_FREE = "select pg_advisory_unlock(hashtextextended(%s, 0))"
+
+
+@dataclass(slots=True)
+class _Provider:
+    """This process's callers of one provider."""
+
+    at_once: int
+    taken: set[int] = field(default_factory=set)
+    waiting: int = 0
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+
+class Slots:
+    """The places of every provider that has a limit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._providers: dict[str, _Provider] = {}
+        self._session: Session | None = None
+        self._talking = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Free every place."""
+        if self._session is not None:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def place(
+        self, name: str, at_once: int | None, wait_s: float, queue: int
+    ) -> AsyncIterator[None]:
+        """A place at a provider for as long as the block lasts; those of a process in order.
+
+        Args:
+            name: the provider's.
+            at_once: how many places there are; None: no limit.
+            wait_s: how long a caller waits for one.
+            queue: how many of this process may wait.
+
+        Raises:
+            RateLimited: too many wait, or none was free in time.
+        """
+        if at_once is None:
+            yield
+            return
+        provider = self._providers.setdefault(name, _Provider(at_once))
+        provider.at_once = at_once
+        number = await self._taken(name, provider, wait_s, queue)
+        try:
+            yield
+        finally:
+            await asyncio.shield(self._freed(name, provider, number))
+
+    async def _taken(self, name: str, provider: _Provider, wait_s: float, queue: int) -> int:
+        if provider.waiting > queue:
+            raise RateLimited(f"{provider.waiting} calls wait for it already", 1.0)
+        provider.waiting += 1
+        try:
+            async with asyncio.timeout(wait_s), provider.changed:
+                while True:
+                    number = await self._try(name, provider)
+                    if number is not None:
+                        return number
+                    await self._change(provider)
+        except TimeoutError:
+            raise RateLimited(f"no place was free within {wait_s:g} s", 1.0) from None
+        finally:
+            provider.waiting -= 1
+
+    async def _try(self, name: str, provider: _Provider) -> int | None:
+        """A free place; None: all of them are taken, here or elsewhere."""
+        for number in set(range(provider.at_once)) - provider.taken:
+            if await self._locked(f"{name}:{number}"):
+                provider.taken.add(number)
+                return number
+        return None
+
+    async def _change(self, provider: _Provider) -> None:
+        """Wait until a place of this process is free, or for a moment."""
+        has_all = len(provider.taken) >= provider.at_once
+        try:
+            async with asyncio.timeout(None if has_all else LOOK_EVERY_S):
+                await provider.changed.wait()
+        except TimeoutError:
+            return
+
+    async def _freed(self, name: str, provider: _Provider, number: int) -> None:
+        await self._ask(_FREE, f"potok-place:{name}:{number}")
+        async with provider.changed:
+            provider.taken.discard(number)
+            provider.changed.notify(1)
+
+    async def _locked(self, place: str) -> bool:
+        return await self._ask(_TRY, f"potok-place:{place}") is not False
+
+    async def _ask(self, statement: str, key: str) -> bool | None:
+        """What PostgreSQL says; None: it is away."""
+        async with self._talking:
+            try:
+                if self._session is None or self._session.closed:
+                    self._session = await self._database.session("potok places")
+                cursor = await self._session.execute(statement.encode(), (key,))
+                row = await cursor.fetchone()
+            except (psycopg.Error, Unavailable) as exc:
+                log.warning("places.away kind=%s", type(exc).__name__)
+                if self._session is not None:
+                    await self._session.close()
+                self._session = None
+                return None
+        return bool(row and row[0])
