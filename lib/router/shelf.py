@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from lib.clients.ways import DIRECT
 from lib.domain.llm.table import Table, table_from
 from lib.errors import Rejected
 
