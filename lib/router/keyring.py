@@ -79,7 +79,7 @@ class Keyring:
 
     def names(self, key: Key) -> tuple[str, ...]:
         """What the key may ask for: aliases and models, or ``*``."""
-        return self._table().keys.get(key.name, key.names)
+        return self._table().permissions.get(key.name, key.names)
 
     def check_name(self, key: Key, name: str) -> None:
         """Raise KeyForbids unless the key may ask for this model."""

@@ -124,14 +124,14 @@ class Table(_Strict):
             providers listed here.
         cache_s: how long the same question at temperature 0, or embedding, has the same answer;
             0: never.
-        keys: permissions that hold for a tool's key by its name, over those it was made with.
+        permissions: what may be asked for, which holds for a tool's key by its name, over those it was made with.
     """
 
     providers: dict[str, Provider] = Field(min_length=1)
     aliases: dict[str, Alias] = Field(min_length=1)
     models: tuple[str, ...] = ()
     cache_s: float = Field(default=86_400, ge=0)
-    keys: dict[str, tuple[str, ...]] = {}
+    permissions: dict[str, tuple[str, ...]] = {}
 
     @model_validator(mode="after")
     def _names_exist(self) -> Table:
@@ -140,10 +140,10 @@ class Table(_Strict):
                 _known(candidate.provider, self.providers, f"alias {name!r}: no provider")
         for provider in self.models:
             _known(provider, self.providers, "models: no provider")
-        for key, names in self.keys.items():
+        for key, names in self.permissions.items():
             for name in names:
                 if name != "*" and "/" not in name:
-                    _known(name, self.aliases, f"keys.{key}: no alias")
+                    _known(name, self.aliases, f"permissions.{key}: no alias")
         return self
 
 

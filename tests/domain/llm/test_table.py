@@ -60,7 +60,7 @@ def test_a_model_that_retires_has_a_successor(name: str) -> None:
         ({"aliases": {"a": {"candidates": [{"provider": "hare", "model": "m"}]}}}, "is here meant"),
         ({"aliases": {"a": {"candidates": []}}}, "aliases.a.candidates"),
         ({"models": ["there"]}, "no provider 'there'"),
-        ({"keys": {"cursor": ["mein"]}}, "is main meant"),
+        ({"permissions": {"cursor": ["mein"]}}, "is main meant"),
         ({"typo": 1}, "typo"),
         ({"providers": {"x": {"kind": "ollama", "base_url": "ftp://x"}}}, "providers.x.base_url"),
         ({"cache_s": -1}, "cache_s"),
