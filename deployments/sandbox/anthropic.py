@@ -37,6 +37,8 @@ from deployments.sandbox.refusals import Refused
 VERSIONS = ("2023-06-01", "2026-10-21")
 # What is said of a model besides its id: name, birthday, end.
 MODELS: dict[str, tuple[str, str, str | None]] = {
+    "claude-opus-4-8": ("Claude Opus 4.8", "2026-06-09", None),
+    "claude-sonnet-4-6": ("Claude Sonnet 4.6", "2026-02-17", None),
     "claude-opus-4-7": ("Claude Opus 4.7", "2026-04-14", None),
     "claude-opus-4-6": ("Claude Opus 4.6", "2026-02-04", None),
     "claude-haiku-4-5-20251001": ("Claude Haiku 4.5", "2025-10-15", None),

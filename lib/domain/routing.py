@@ -13,6 +13,8 @@ from lib.domain.llm.refusals import NoSuchModel
 from lib.domain.llm.table import Candidate, Table
 from lib.errors import Denied, PotokError, RateLimited
 
+_DATE = re.compile(r"20[0-9]{6}")
+
 OK, BLOCKED, DOWN, NO_MODEL = "ok", "blocked", "down", "no model"
 DENIED, BUSY, UNTRIED = "denied", "rate limited", "not tried"
 WELL = frozenset({OK, BUSY, UNTRIED})
@@ -133,8 +135,10 @@ def names_in(listing: Any) -> set[str] | None:
 
 
 def is_listed(model: str, names: set[str]) -> bool:
-    """Whether a model is in a list; Ollama adds ``:latest`` to a name without a tag."""
-    return model in names or f"{model}:latest" in names
+    """Whether a model is in a list, where Ollama adds ``:latest`` and Anthropic a date."""
+    if model in names or f"{model}:latest" in names:
+        return True
+    return any(name.startswith(f"{model}-") and _DATE.fullmatch(name[-8:]) for name in names)
 
 
 def _dollars(per_token: Any) -> Decimal | None:

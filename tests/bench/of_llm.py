@@ -25,7 +25,7 @@ from tests.support import free_port
 ONE_BY_ONE, CONNECTIONS, MANY, STREAMS, FOR_MEMORY = 1_000, 32, 20_000, 500, 100_000
 TABLE = """
 providers:
-  bench: {{ kind: openrouter, base_url: "http://127.0.0.1:{port}/v1" }}
+  bench: {{ kind: openai, base_url: "http://127.0.0.1:{port}/v1" }}
 aliases:
   bench: {{ candidates: [{{ provider: bench, model: m, price: {{ input: 1, output: 2 }} }}] }}
 """
