@@ -29,7 +29,7 @@ from deployments.settings import ROOT, Settings
 from deployments.stack.sandbox_access import BITRIX_PATH, BOT_TOKEN, WEBHOOK_SECRET
 from deployments.stack.stack import Stack
 from lib.store.claims import CLAIM_LOCK
-from tests.support import free_port
+from tests.support import PORTS, free_port
 
 T = TypeVar("T")
 
@@ -242,14 +242,7 @@ def _session(pid: int) -> int | None:
 
 def settings_at(home: Path) -> Settings:
     """Settings of a stack of its own: free ports, the sandbox, an alert chat, a quick limit."""
-    names = (
-        "POTOK_PORT",
-        "POTOK_LLM_PORT",
-        "POTOK_SANDBOX_PORT",
-        "POTOK_PREFECT_PORT",
-        "POTOK_PG_PORT",
-    )
-    given: dict[str, Any] = {name: free_port() for name in names}
+    given: dict[str, Any] = {name: free_port() for name in PORTS}
     return Settings(
         **given,
         POTOK_HOME=home,

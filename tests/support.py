@@ -7,6 +7,15 @@ import socket
 import time
 from collections.abc import Callable
 
+# A stack of its own wants a port for each.
+PORTS = (
+    "POTOK_PORT",
+    "POTOK_LLM_PORT",
+    "POTOK_SANDBOX_PORT",
+    "POTOK_PREFECT_PORT",
+    "POTOK_PG_PORT",
+)
+
 
 def free_port() -> int:
     """A TCP port of the loopback that is free now."""

@@ -18,15 +18,8 @@ from deployments.settings import Settings, read_settings
 from deployments.stack.stack import Stack
 from tests.bench.load import ask_json
 from tests.bench.people import People, Person
-from tests.support import free_port
+from tests.support import PORTS, free_port
 
-PORTS = (
-    "POTOK_PORT",
-    "POTOK_LLM_PORT",
-    "POTOK_SANDBOX_PORT",
-    "POTOK_PREFECT_PORT",
-    "POTOK_PG_PORT",
-)
 LOOK_EVERY_S = 0.1
 BUCKET = {"burst": 50, "per_s": 2}  # Bitrix24's documented limit
 

@@ -124,7 +124,7 @@ class Table(_Strict):
             providers listed here.
         cache_s: how long the same question at temperature 0, or embedding, has the same answer;
             0: never.
-        permissions: what may be asked for, which holds for a tool's key by its name, over those it was made with.
+        permissions: what a tool's key may ask for, by its name, instead of what it was made with.
     """
 
     providers: dict[str, Provider] = Field(min_length=1)
