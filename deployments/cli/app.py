@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GROUPS: dict[str, str] = {
     "inbox": "deployments.cli.inbox",
     "leads": "deployments.cli.leads",
+    "llm": "deployments.cli.llm",
     "sandbox": "deployments.cli.sandbox",
 }
 # Modules with a function of the command's own name.

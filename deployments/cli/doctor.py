@@ -10,11 +10,12 @@ import httpx
 from pydantic import SecretStr
 from rich.table import Table
 
-from deployments import manifest
+from deployments import llm_access, manifest
 from deployments.cli import home
 from deployments.settings import Settings, unknown_variables, variable_of
 from deployments.stack import databases, pidfiles
-from lib.errors import PotokError
+from lib.errors import PotokError, Rejected
+from lib.router.shelf import Shelf
 
 OK, MISSING, UNKNOWN, BROKEN, OFF = "ok", "missing", "unknown", "broken", "off"
 COLOURS = {OK: "green", MISSING: "yellow", UNKNOWN: "yellow", BROKEN: "red", OFF: "dim"}
@@ -46,12 +47,13 @@ async def examine(settings: Settings) -> list[Finding]:
         _door("Prefect", f"{settings.prefect_api_url}/health", up, settings.uses_embedded_prefect),
         _deployments(settings, up),
         _door("gateway", f"{settings.gateway_url}/readyz", up, True),
+        _door("models", f"{settings.llm_url}/healthz", up, True),
     ]
     if settings.is_sandbox:
         looks.append(_door("sandbox", f"{settings.sandbox_url}/healthz", up, True))
     else:
         looks += [_telegram(settings), _bitrix(settings), _llm(settings)]
-    found = [stack, *await asyncio.gather(*looks), *_secrets(settings)]
+    found = [stack, *await asyncio.gather(*looks), _table_of_models(), *_secrets(settings)]
     if trouble := home.trouble_with(settings.home):
         found.insert(0, Finding("home", BROKEN, trouble))
     if lacking := undelivered(settings):
@@ -162,6 +164,32 @@ def _secrets(settings: Settings) -> list[Finding]:
             found.append(Finding(variable_of(field), OK, masked(value)))
         elif field != "prefect_api_auth_string":
             found.append(Finding(variable_of(field), MISSING, "its hook refuses every delivery"))
+    return found if settings.is_sandbox else found + _keys_of_providers(settings)
+
+
+def _table_of_models() -> Finding:
+    try:
+        table = Shelf(llm_access.TABLE).table
+    except Rejected as exc:
+        return Finding("llm.yaml", BROKEN, str(exc))
+    words = f"{len(table.aliases)} aliases, {len(table.providers)} providers"
+    return Finding("llm.yaml", OK, words)
+
+
+def _keys_of_providers(settings: Settings) -> list[Finding]:
+    """What the environment has; a block of the provider's name on the Prefect server does too."""
+    lacking = {
+        "openrouter_api_key": "OpenRouter is not asked, unless a block has its key",
+        "groq_api_key": "Groq is not asked, unless a block has its key",
+        "anthropic_api_key": "Anthropic is not asked, unless a block has its key",
+        "egress_proxy_url": "who goes by the way `us` is not asked, unless EGRESS_DNS or a block"
+        " makes it",
+    }
+    found = []
+    for field, words in lacking.items():
+        value: SecretStr | None = getattr(settings, field)
+        state, told = (MISSING, words) if value is None else (OK, masked(value))
+        found.append(Finding(variable_of(field), state, told))
     return found
 
 

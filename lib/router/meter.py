@@ -23,12 +23,12 @@ class Meter:
     """Calls on their way to the database.
 
     Args:
-        calls: where they go.
+        calls: where they go, and can be summed.
         keyring: told what is spent, before and after.
     """
 
     def __init__(self, calls: Calls, keyring: Keyring) -> None:
-        self._calls = calls
+        self.calls = calls
         self._keyring = keyring
         self._waiting: deque[Call] = deque()
         self._writing = asyncio.Lock()
@@ -56,7 +56,7 @@ class Meter:
         async with self._writing:
             while self._waiting:
                 group = [self._waiting[i] for i in range(min(AT_ONCE, len(self._waiting)))]
-                await self._calls.write(group)
+                await self.calls.write(group)
                 for _ in group:
                     self._waiting.popleft()
                 self._keyring.written(_usd(group))

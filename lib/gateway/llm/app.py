@@ -9,6 +9,7 @@ from lib.domain.llm import asks
 from lib.gateway.headers import BoundedHeaders
 from lib.gateway.llm.door import Door, House
 from lib.gateway.llm.listing import listing_routes
+from lib.gateway.llm.usage_page import usage_route
 
 
 def create_llm_app(house: House) -> Starlette:
@@ -28,6 +29,7 @@ def create_llm_app(house: House) -> Starlette:
         routes=[
             *(Route(path, door, methods=["POST"]) for path, door in doors.items()),
             *listing_routes(house),
+            usage_route(house),
         ]
     )
     app.add_middleware(BoundedHeaders)

@@ -1,0 +1,201 @@
+"""``potok llm key``: keys that open the door to the models."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table as Shown
+
+    from deployments.settings import Settings
+    from lib.domain.llm.table import Table
+    from lib.store.llm.keys import Key, NewKey
+
+app = typer.Typer(help="Keys that open the door to the models.", no_args_is_help=True)
+
+NAME_CHARS = 64
+ALL = "*"
+
+
+@app.command()
+def create(
+    tool: Annotated[str, typer.Option("--tool", help="Who gets it: a name of its own.")],
+    aliases: Annotated[str, typer.Option(help="a,b: what it may ask for; * is all.")] = ALL,
+    budget: Annotated[str, typer.Option(help="Such as 10usd/month, 1usd/day, 100usd.")] = "",
+    rpm: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Calls a minute.")] = None,
+    expires: Annotated[str, typer.Option(help="Such as 30d or 12h.")] = "",
+    keep_texts: Annotated[bool, typer.Option("--keep-texts", help="Keep its questions.")] = False,
+    usage_page: Annotated[
+        bool, typer.Option("--usage-page", help="It opens the usage page, too.")
+    ] = False,
+) -> None:
+    """Make a key; it is shown once."""
+    from deployments.cli.running import find_running
+    from deployments.cli.show import out, plain_errors
+    from deployments.cli.store import print_facts
+    from deployments.llm_access import TABLE
+    from lib.router.shelf import Shelf
+
+    with plain_errors():
+        settings, table = find_running().settings, Shelf(TABLE).table
+        new = _new_key(tool, _names(table, aliases), budget, rpm, expires)
+        secret = asyncio.run(_created(settings, new, keep_texts, usage_page))
+    print_facts(out, {"key": secret, "": "shown once: only its hash is kept"}, indent=0)
+    out.print()
+    print_facts(out, _settings_of_tools(settings.llm_url, table, new.names), indent=0)
+    if usage_page:
+        out.print(f"\nusage: {settings.llm_url}/usage, any user name, the key as the password")
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+) -> None:
+    """List every key that was ever made, the newest first; never the keys themselves."""
+    from deployments.cli import store as cli_store
+    from deployments.cli.running import find_running
+    from deployments.cli.show import out, plain_errors
+
+    with plain_errors():
+        keys = asyncio.run(_all(find_running().settings))
+    if as_json:
+        typer.echo(cli_store.json_from([_plain(key) for key in keys]))
+    elif keys:
+        cli_store.print_table(_table(keys))
+    else:
+        out.print("there are no keys yet: `potok llm key create --tool NAME` makes one")
+
+
+@app.command()
+def revoke(name: Annotated[str, typer.Argument(metavar="NAME|PREFIX")]) -> None:
+    """End a key, by its name or by the beginning that the list shows; it opens nothing more."""
+    from deployments.cli.running import find_running
+    from deployments.cli.show import out, plain_errors
+    from deployments.cli.store import on_screen
+
+    with plain_errors():
+        key = asyncio.run(_revoked(find_running().settings, name))
+    out.print(f"{on_screen(key.name)} ({key.prefix}…) opens nothing more", markup=False)
+
+
+def _names(table: Table, aliases: str) -> tuple[str, ...]:
+    """What a key may ask for; Rejected names what there is not."""
+    from lib.domain.llm.table import candidates_for
+    from lib.errors import Rejected
+
+    names = tuple(dict.fromkeys(name.strip() for name in aliases.split(",") if name.strip()))
+    if not names:
+        raise Rejected("--aliases names nothing: `potok llm models` lists them, * is all")
+    for name in names:
+        if name != ALL:
+            candidates_for(table, name)
+    return names
+
+
+def _new_key(
+    tool: str, names: tuple[str, ...], budget: str, rpm: int | None, expires: str
+) -> NewKey:
+    from datetime import UTC, datetime
+
+    from lib.domain.llm.keys import budget_from, span_from
+    from lib.errors import Rejected
+    from lib.store.llm.keys import NewKey
+
+    name = tool.strip()
+    if not name or len(name) > NAME_CHARS or not name.isprintable():
+        raise Rejected(f"--tool should be a name of 1 to {NAME_CHARS} characters")
+    return NewKey(
+        name,
+        names,
+        budget=budget_from(budget) if budget else None,
+        rpm=rpm,
+        expires_at=datetime.now(UTC) + span_from(expires) if expires else None,
+    )
+
+
+async def _created(settings: Settings, new: NewKey, keep_texts: bool, usage_page: bool) -> str:
+    from dataclasses import replace
+
+    from deployments.cli.store import opened
+    from lib.store.llm.keys import Keys
+
+    async with opened(settings) as database:
+        wanted = replace(new, keeps_texts=keep_texts, sees_usage=usage_page)
+        return await Keys(database).create(wanted)
+
+
+async def _all(settings: Settings) -> list[Key]:
+    from deployments.cli.store import opened
+    from lib.store.llm.keys import Keys
+
+    async with opened(settings) as database:
+        return await Keys(database).all()
+
+
+async def _revoked(settings: Settings, name: str) -> Key:
+    from deployments.cli.store import opened
+    from lib.store.llm.keys import Keys
+
+    async with opened(settings) as database:
+        return await Keys(database).revoke(name)
+
+
+def _settings_of_tools(url: str, table: Table, names: tuple[str, ...]) -> dict[str, object]:
+    """What to set in each tool, a line each."""
+    known = [name for name, alias in table.aliases.items() if not alias.embeds]
+    may = known if ALL in names else [name for name in names if name not in table.aliases]
+    may += [] if ALL in names else [name for name in known if name in names]
+    model = next((name for name in known if name in may), may[0] if may else names[0])
+    claude = next((name for name in may if name.startswith("claude")), model)
+    models = f"ANTHROPIC_MODEL={claude} ANTHROPIC_DEFAULT_HAIKU_MODEL={model}"
+    return {
+        "OpenAI clients": f"{url}/v1",
+        "Anthropic clients": f"{url}  (without /v1)",
+        "Continue": f"provider: openai, model: {model}, apiBase: {url}/v1, apiKey: the key",
+        "Cursor": f"OpenAI API Key: the key; Override OpenAI Base URL: https://<public name>/v1,"
+        f" passed on to {url}; add the model {model}",
+        "Claude Code": f"ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN=<the key> {models}",
+        "Open WebUI": f"OPENAI_API_BASE_URL={url}/v1 OPENAI_API_KEY=<the key>",
+    }
+
+
+def _state(key: Key) -> str:
+    from datetime import UTC, datetime
+
+    if key.revoked_at is not None:
+        return "revoked"
+    return "living" if key.is_living(datetime.now(UTC)) else "expired"
+
+
+def _plain(key: Key) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    shown = {name: value for name, value in asdict(key).items() if name != "hash"}
+    return shown | {"state": _state(key), "budget": str(key.budget) if key.budget else None}
+
+
+def _table(keys: list[Key]) -> Shown:
+    from rich.table import Table as Shown
+    from rich.text import Text
+
+    from deployments.cli.store import on_screen, short_time
+
+    shown = Shown(box=None, pad_edge=False, header_style="dim")
+    for title in ("tool", "begins", "state", "may ask for", "spent", "rpm", "expires", "used"):
+        shown.add_column(title, no_wrap=True, overflow="ellipsis")
+    for key in keys:
+        of = f" of {key.budget}" if key.budget else ""
+        shown.add_row(
+            Text(on_screen(key.name)),
+            key.prefix,
+            Text(_state(key), "" if _state(key) == "living" else "dim"),
+            Text(on_screen(",".join(key.names))),
+            f"{key.spent_usd:.2f}{of}",
+            str(key.rpm or ""),
+            f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "",
+            short_time(key.last_used_at) if key.last_used_at else "never",
+        )
+    return shown
