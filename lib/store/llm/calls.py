@@ -117,7 +117,7 @@ class Calls:
         if not calls:
             return
         values: dict[str, list[Any]] = {
-            name: [getattr(call, name) for call in calls] for name in _COLUMNS
+            name: [_storable(getattr(call, name)) for call in calls] for name in _COLUMNS
         }
         values["tries"] = [Jsonb(tries) if tries else None for tries in values["tries"]]
         values["texts"] = [Jsonb(texts) if texts else None for texts in values["texts"]]
@@ -142,3 +142,12 @@ class Calls:
     async def series(self, since: datetime, step_s: float) -> list[dict[str, Any]]:
         """The same sums for each alias in steps of time; ``at`` is where a step begins."""
         return await rows(self._database, _SERIES, {"since": since, "step_s": step_s})
+
+
+def _storable(value: Any) -> Any:
+    """A client's words without NUL, which PostgreSQL takes in no text: one would stop them all."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, dict):
+        return {_storable(name): _storable(each) for name, each in value.items()}
+    return [_storable(each) for each in value] if isinstance(value, list) else value
