@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from psycopg.types.json import Jsonb
 
 from lib.errors import Rejected
@@ -117,10 +118,12 @@ class Calls:
         if not calls:
             return
         values: dict[str, list[Any]] = {
-            name: [_storable(getattr(call, name)) for call in calls] for name in _COLUMNS
+            name: [_storable(getattr(call, name)) for call in calls]
+            for name in _COLUMNS
+            if name != "texts"
         }
         values["tries"] = [Jsonb(tries) if tries else None for tries in values["tries"]]
-        values["texts"] = [Jsonb(texts) if texts else None for texts in values["texts"]]
+        values["texts"] = [Jsonb(_kept(call.texts)) if call.texts else None for call in calls]
         await rows(self._database, _WRITE, values)
 
     async def usage(self, since: datetime, by: str = "key") -> list[dict[str, Any]]:
@@ -142,6 +145,15 @@ class Calls:
     async def series(self, since: datetime, step_s: float) -> list[dict[str, Any]]:
         """The same sums for each alias in steps of time; ``at`` is where a step begins."""
         return await rows(self._database, _SERIES, {"since": since, "step_s": step_s})
+
+
+def _kept(texts: dict[str, Any]) -> Any:
+    """Texts as they are kept; not those that are nested deeper than can be walked through."""
+    try:
+        orjson.dumps(texts)  # refuses above 254
+    except orjson.JSONEncodeError:
+        return {"not kept": "nested too deeply"}
+    return _storable(texts)
 
 
 def _storable(value: Any) -> Any:
