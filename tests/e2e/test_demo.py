@@ -39,7 +39,7 @@ WITHIN_S = 400.0
 @pytest.fixture(scope="module")
 def env(open_dir: Path) -> dict[str, str]:
     """A home of its own, with free ports."""
-    names = ("", "SANDBOX_", "PREFECT_", "PG_")
+    names = ("", "LLM_", "SANDBOX_", "PREFECT_", "PG_")
     free = {f"POTOK_{name}PORT": str(free_port()) for name in names}
     return free | {"PATH": os.environ["PATH"], "POTOK_HOME": str(open_dir / "demo")}
 

@@ -23,7 +23,10 @@ async def run_potok(
     home: Path, *words: str | bytes, stdout: int | IO[bytes] = PIPE, **variables: str
 ) -> tuple[int, str, str]:
     """Run ``potok`` in a process of its own: exit code, output, errors."""
-    env = {f"POTOK_{name}PORT": str(free_port()) for name in ("", "SANDBOX_", "PREFECT_", "PG_")}
+    env = {
+        f"POTOK_{name}PORT": str(free_port())
+        for name in ("", "LLM_", "SANDBOX_", "PREFECT_", "PG_")
+    }
     env |= {"PATH": os.environ["PATH"], "POTOK_HOME": str(home), "COLUMNS": "200", **variables}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "deployments.cli.app", *words, env=env, stdout=stdout, stderr=PIPE
@@ -35,7 +38,10 @@ async def run_potok(
 @pytest.fixture
 def potok(tmp_path: Path) -> Potok:
     """Run ``potok`` in a home of its own: exit code, output, errors."""
-    ports = {f"POTOK_{name}PORT": str(free_port()) for name in ("", "SANDBOX_", "PREFECT_", "PG_")}
+    ports = {
+        f"POTOK_{name}PORT": str(free_port())
+        for name in ("", "LLM_", "SANDBOX_", "PREFECT_", "PG_")
+    }
 
     async def run(*words: str, **variables: str) -> tuple[int, str, str]:
         env = ports | {"POTOK_HOME": str(tmp_path), **variables}

@@ -79,7 +79,7 @@ async def test_the_doctor_names_what_is_missing_and_what_is_broken(tmp_path: Pat
 @pytest.mark.slow
 async def test_up_killed_up_again_and_down(open_dir: Path) -> None:
     home = open_dir / "whole"
-    names = ("", "SANDBOX_", "PREFECT_", "PG_")
+    names = ("", "LLM_", "SANDBOX_", "PREFECT_", "PG_")
     ports = {f"POTOK_{name}PORT": str(free_port()) for name in names}
     code, said, wrong = await potok(home, "up", "--sandbox", "--detach", **ports)
     assert (code, wrong) == (0, "")

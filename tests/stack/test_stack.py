@@ -24,7 +24,9 @@ STAY = "import os, signal; open(os.environ['POTOK_READY_FILE'], 'w').close(); si
 
 
 def settings_at(home: Path, **variables: object) -> Settings:
-    ports = {f"POTOK_{name}PORT": free_port() for name in ("", "SANDBOX_", "PREFECT_", "PG_")}
+    ports = {
+        f"POTOK_{name}PORT": free_port() for name in ("", "LLM_", "SANDBOX_", "PREFECT_", "PG_")
+    }
     return read_settings(POTOK_HOME=home, **{**ports, **variables})
 
 
