@@ -8,6 +8,8 @@ from typing import Any
 
 from lib.domain.llm.table import Price
 
+USD_PLACES = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -47,7 +49,9 @@ def usage_from(said: Any) -> Usage:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and 0 <= value < 1_000_000_000 else 0
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return value if 0 <= value < 1_000_000_000 else 0
 
 
 def _usd(value: Any) -> Decimal | None:
@@ -57,4 +61,4 @@ def _usd(value: Any) -> Decimal | None:
         usd = Decimal(str(value))
     except InvalidOperation:
         return None
-    return usd if usd.is_finite() and 0 <= usd < 1_000_000 else None
+    return round(usd, USD_PLACES) if usd.is_finite() and 0 <= usd < 100_000 else None
