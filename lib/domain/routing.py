@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from lib.domain.llm.refusals import NoSuchModel
@@ -19,10 +19,11 @@ OK, BLOCKED, DOWN, NO_MODEL = "ok", "blocked", "down", "no model"
 DENIED, BUSY, UNTRIED = "denied", "rate limited", "not tried"
 WELL = frozenset({OK, BUSY, UNTRIED})
 TOLD_BEFORE = timedelta(days=14)
+DEAREST_USD = 1_000_000  # for a million tokens; above it is no price
 
 # The vendors' own words for "not from your country": Anthropic, OpenAI, Groq, Cloudflare.
 _OF_A_REGION = re.compile(
-    r"^451\b|unsupported_country|country, region|your (region|country|location)|territor"
+    r"^(status )?451\b|unsupported_country|country, region|your (region|country|location)|territor"
     r"|^403: (request not allowed|forbidden)$|error 1009",
     re.IGNORECASE,
 )
@@ -116,10 +117,10 @@ def prices_in(listed: Any) -> dict[str, tuple[Decimal, Decimal]]:
     found = {}
     for entry in listed if isinstance(listed, list) else ():
         pricing = entry.get("pricing") if isinstance(entry, dict) else None
-        if isinstance(pricing, dict):
+        if isinstance(pricing, dict) and isinstance(entry.get("id"), str):
             given = _dollars(pricing.get("prompt")), _dollars(pricing.get("completion"))
             if given[0] is not None and given[1] is not None:
-                found[str(entry.get("id"))] = (given[0], given[1])
+                found[entry["id"]] = (given[0], given[1])
     return found
 
 
@@ -131,7 +132,8 @@ def names_in(listing: Any) -> set[str] | None:
     if not isinstance(listed, list):
         return None
     entries = [entry for entry in listed if isinstance(entry, dict)]
-    return {str(entry.get("id") or entry.get("model") or entry.get("name")) for entry in entries}
+    named = (entry.get("id") or entry.get("model") or entry.get("name") for entry in entries)
+    return {name for name in named if isinstance(name, str)}
 
 
 def is_listed(model: str, names: set[str]) -> bool:
@@ -144,6 +146,6 @@ def is_listed(model: str, names: set[str]) -> bool:
 def _dollars(per_token: Any) -> Decimal | None:
     try:
         dollars = Decimal(str(per_token)) * 1_000_000
-    except InvalidOperation:
+    except (ArithmeticError, ValueError):
         return None
-    return dollars.normalize() if dollars.is_finite() and dollars >= 0 else None
+    return dollars.normalize() if dollars.is_finite() and 0 <= dollars < DEAREST_USD else None
