@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from xml.sax.saxutils import escape
+from xml.sax import saxutils
 
 WIDTH_PX, HEIGHT_PX = 720, 240
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56, 12, 28, 24
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5")
 INK = "#888"
+LOWEST_TOP = 1e-6
+HIGHEST = 1e15  # what is above it, or no number, was not measured
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Point = tuple[datetime, float | None]  # None: nothing was measured, the line has a gap
 
@@ -25,6 +30,7 @@ def line_plot(title: str, unit: str, series: Mapping[str, Sequence[Point]]) -> s
     Returns:
         An ``<svg>`` element; one that says so when there is nothing to show.
     """
+    series = {name: [(at, _measured(v)) for at, v in line] for name, line in series.items()}
     points = [point for line in series.values() for point in line if point[1] is not None]
     if not points:
         return _svg(
@@ -37,7 +43,7 @@ def line_plot(title: str, unit: str, series: Mapping[str, Sequence[Point]]) -> s
     def place(at: datetime, value: float) -> tuple[float, float]:
         width, height = WIDTH_PX - LEFT_PX - RIGHT_PX, HEIGHT_PX - TOP_PX - BOTTOM_PX
         x = LEFT_PX + width * (at - first).total_seconds() / span_s
-        return x, TOP_PX + height * (1 - min(value / top, 1.0))
+        return x, TOP_PX + height * (1 - max(min(value / top, 1.0), 0.0))
 
     drawn = [*_grid(top, unit), *_times(first, last)]
     for number, (name, line) in enumerate(series.items()):
@@ -45,9 +51,19 @@ def line_plot(title: str, unit: str, series: Mapping[str, Sequence[Point]]) -> s
         path = _path([(place(at, v) if v is not None else None) for at, v in line])
         drawn.append(
             f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.8" '
-            f'stroke-linecap="round"><title>{escape(name)}</title></path>'
+            f'stroke-linecap="round"><title>{_escaped(name)}</title></path>'
         )
     return _svg(title, drawn) + _legend(list(series))
+
+
+def _escaped(words: str) -> str:
+    """Words inside an element or an attribute; what XML cannot hold is shown as such."""
+    return saxutils.escape(_NO_XML.sub("\ufffd", words), {'"': "&quot;"})
+
+
+def _measured(value: float | None) -> float | None:
+    is_number = value is not None and math.isfinite(value) and abs(value) <= HIGHEST
+    return value if is_number else None
 
 
 def _path(points: Sequence[tuple[float, float] | None]) -> str:
@@ -85,7 +101,7 @@ def _times(first: datetime, last: datetime) -> list[str]:
 def _legend(names: Sequence[str]) -> str:
     marks = "".join(
         f'<span style="white-space:nowrap;margin-right:1em">'
-        f'<span style="color:{COLOURS[number % len(COLOURS)]}">■</span> {escape(name)}</span>'
+        f'<span style="color:{COLOURS[number % len(COLOURS)]}">■</span> {_escaped(name)}</span>'
         for number, name in enumerate(names)
     )
     return f'<div style="font:12px sans-serif">{marks}</div>'
@@ -95,7 +111,7 @@ def _svg(title: str, drawn: Sequence[str]) -> str:
     head = _text(LEFT_PX, 16, title, "start", size=13)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" '
-        f'width="100%" role="img" aria-label="{escape(title, {chr(34): "&quot;"})}">'
+        f'width="100%" role="img" aria-label="{_escaped(title)}">'
         f"{head}{''.join(drawn)}</svg>"
     )
 
@@ -103,13 +119,13 @@ def _svg(title: str, drawn: Sequence[str]) -> str:
 def _text(x: float, y: float, words: str, anchor: str, size: int = 11) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{INK}" '
-        f'font-family="sans-serif" font-size="{size}">{escape(words)}</text>'
+        f'font-family="sans-serif" font-size="{size}">{_escaped(words)}</text>'
     )
 
 
 def _round_up(value: float) -> float:
     """The next of 1, 2, 5 times a power of ten."""
-    if value <= 0:
-        return 1.0
-    step = 10.0 ** (len(f"{value:.0f}") - 1) if value >= 1 else 10.0 ** -len(f"{1 / value:.0f}")
-    return next(step * each for each in (1, 2, 5, 10, 20, 50, 100) if step * each >= value)
+    if value <= LOWEST_TOP:
+        return LOWEST_TOP if value > 0 else 1.0
+    step = 10.0 ** math.floor(math.log10(value))
+    return next((step * each for each in (1, 2, 5) if step * each >= value), step * 10)
