@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -27,12 +27,21 @@ _FREE = "select pg_advisory_unlock(hashtextextended(%s, 0))"
 
 @dataclass(slots=True)
 class _Provider:
-    """This process's callers of one provider."""
+    """This process's callers of one provider.
+
+    Attributes:
+        at_once: how many places there are.
+        taken: the numbers of those that this process has.
+        waiting: callers without a place.
+        turn: held by the caller who looks for a place; the others wait for it in order.
+        freed: this process has freed a place since the last look.
+    """
 
     at_once: int
     taken: set[int] = field(default_factory=set)
     waiting: int = 0
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Slots:
@@ -76,46 +85,54 @@ class Slots:
             await asyncio.shield(self._freed(name, provider, number))
 
     async def _taken(self, name: str, provider: _Provider, wait_s: float, queue: int) -> int:
-        if provider.waiting > queue:
+        if len(provider.taken) + provider.waiting >= provider.at_once + queue:
             raise RateLimited(f"{provider.waiting} calls wait for it already", 1.0)
         provider.waiting += 1
         try:
-            async with asyncio.timeout(wait_s), provider.changed:
-                while True:
-                    number = await self._try(name, provider)
-                    if number is not None:
-                        return number
+            async with asyncio.timeout(wait_s), provider.turn:
+                while (number := await self._looked(name, provider)) is None:
                     await self._change(provider)
+                return number
         except TimeoutError:
             raise RateLimited(f"no place was free within {wait_s:g} s", 1.0) from None
         finally:
             provider.waiting -= 1
 
+    async def _looked(self, name: str, provider: _Provider) -> int | None:
+        """A free place, which a caller who leaves while PostgreSQL answers gives back."""
+        looking = asyncio.ensure_future(self._try(name, provider))
+        try:
+            return await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._given_back(name, provider, looking))
+            raise
+
+    async def _given_back(
+        self, name: str, provider: _Provider, looking: asyncio.Future[int | None]
+    ) -> None:
+        if (number := await looking) is not None:
+            await self._freed(name, provider, number)
+
     async def _try(self, name: str, provider: _Provider) -> int | None:
         """A free place; None: all of them are taken, here or elsewhere."""
-        for number in set(range(provider.at_once)) - provider.taken:
-            if await self._locked(f"{name}:{number}"):
+        provider.freed.clear()
+        for number in sorted(set(range(provider.at_once)) - provider.taken):
+            if await self._ask(_TRY, f"potok-place:{name}:{number}") is not False:
                 provider.taken.add(number)
                 return number
         return None
 
     async def _change(self, provider: _Provider) -> None:
-        """Wait until a place of this process is free, or for a moment."""
+        """Wait until this process frees a place; while others have some, at most a moment."""
         has_all = len(provider.taken) >= provider.at_once
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(None if has_all else LOOK_EVERY_S):
-                await provider.changed.wait()
-        except TimeoutError:
-            return
+                await provider.freed.wait()
 
     async def _freed(self, name: str, provider: _Provider, number: int) -> None:
         await self._ask(_FREE, f"potok-place:{name}:{number}")
-        async with provider.changed:
-            provider.taken.discard(number)
-            provider.changed.notify(1)
-
-    async def _locked(self, place: str) -> bool:
-        return await self._ask(_TRY, f"potok-place:{place}") is not False
+        provider.taken.discard(number)
+        provider.freed.set()
 
     async def _ask(self, statement: str, key: str) -> bool | None:
         """What PostgreSQL says; None: it is away."""
