@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lib.domain.llm.table import UnknownModel
@@ -34,7 +35,7 @@ class Answer:
         """Retry-After in whole seconds, and no further use of a connection with a body left."""
         headers = {}
         if self.retry_after_s is not None:
-            headers["retry-after"] = str(max(1, round(self.retry_after_s)))
+            headers["retry-after"] = str(max(1, math.ceil(self.retry_after_s)))
         if self.status in (408, 413):
             headers["connection"] = "close"
         return headers

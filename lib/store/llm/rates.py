@@ -3,7 +3,8 @@
 A bucket in PostgreSQL holds calls and fills steadily; a process takes some calls out of it at a
 time and gives them away by itself. What it does not give away in five seconds is lost.
 
-In any minute at most ``rpm`` and a bucket full, a sixth of it, come through.
+In any minute at most ``rpm``, a bucket full (a sixth of it) and what each process had taken out
+before (a twentieth) come through.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _TAKE = """
           * greatest(extract(epoch from clock_timestamp() - r.at), 0)),
         taken = least(%(want)s, floor(least(%(holds)s, r.tokens - r.taken + %(per_s)s
           * greatest(extract(epoch from clock_timestamp() - r.at), 0))))
-      returning taken
-    ) select taken from filled
+      returning taken, tokens
+    ) select taken, tokens from filled
 """
 
 
@@ -59,16 +60,17 @@ class Rates:
         lease = self._leases.setdefault(key_id, _Lease())
         async with lease.lock:
             now = time.monotonic()
+            wait_s = 0.0
             if lease.calls < 1 or now >= lease.until:
-                lease.calls = await self._leased(key_id, rpm)
+                lease.calls, wait_s = await self._leased(key_id, rpm)
                 lease.until = time.monotonic() + LEASE_S
             if lease.calls < 1:
-                return 60.0 / rpm
+                return wait_s
             lease.calls -= 1
             return 0.0
 
-    async def _leased(self, key_id: int, rpm: int) -> int:
-        """Calls taken out of the bucket, as many as there are up to the size of a lease."""
+    async def _leased(self, key_id: int, rpm: int) -> tuple[int, float]:
+        """Calls taken out of the bucket, up to a lease; and the seconds until one is in it."""
         found = await rows(
             self._database,
             _TAKE,
@@ -79,4 +81,5 @@ class Rates:
                 "per_s": rpm / 60.0,
             },
         )
-        return int(found[0]["taken"])
+        calls, tokens = int(found[0]["taken"]), float(found[0]["tokens"])
+        return calls, max(1.0 - tokens, 0.001) * 60.0 / rpm
