@@ -56,10 +56,33 @@ class Meter:
         async with self._writing:
             while self._waiting:
                 group = [self._waiting[i] for i in range(min(AT_ONCE, len(self._waiting)))]
-                await self.calls.write(group)
+                try:
+                    await self.calls.write(group)
+                except StatementFailed:
+                    await self._write_apart(len(group))
+                    continue
                 for _ in group:
                     self._waiting.popleft()
                 self._keyring.written(_usd(group))
+
+    async def _write_apart(self, count: int) -> None:
+        """Write the oldest calls one by one; a bad one is lost when any other is taken."""
+        refused: list[Call] = []
+        told = StatementFailed("")
+        for _ in range(count):
+            call = self._waiting[0]
+            try:
+                await self.calls.write([call])
+            except StatementFailed as exc:
+                told = exc
+                refused.append(call)
+            else:
+                self._keyring.written(_usd([call]))
+            self._waiting.popleft()
+        if len(refused) == count:  # the fault is not theirs
+            self._waiting.extendleft(reversed(refused))
+            raise told
+        log.error("calls.lost refused=%d reason=%s", len(refused), told)
 
 
 def _usd(calls: list[Call]) -> dict[int, Decimal]:

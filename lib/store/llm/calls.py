@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from lib.errors import Rejected
 from lib.store.engine import Database
-from lib.store.llm.rows import rows
+from lib.store.llm.rows import clean, rows
 
 BY = {
     "key": "c.caller",
@@ -71,6 +71,7 @@ class Call:
 
 
 _COLUMNS = [field.name for field in fields(Call)]
+_TEXTS = [name for name in _COLUMNS if name not in _TYPES]
 _ARRAYS = ", ".join(f"%({name})s::{_TYPES.get(name, 'text')}[]" for name in _COLUMNS)
 _WRITE = f"""
     with given as (
@@ -118,12 +119,12 @@ class Calls:
         if not calls:
             return
         values: dict[str, list[Any]] = {
-            name: [_storable(getattr(call, name)) for call in calls]
-            for name in _COLUMNS
-            if name != "texts"
+            name: [getattr(call, name) for call in calls] for name in _COLUMNS
         }
-        values["tries"] = [Jsonb(tries) if tries else None for tries in values["tries"]]
-        values["texts"] = [Jsonb(_kept(call.texts)) if call.texts else None for call in calls]
+        for name in ("tries", "texts"):
+            values[name] = [_jsonb(value) if value else None for value in values[name]]
+        for name in _TEXTS:
+            values[name] = [value and clean(value) for value in values[name]]
         await rows(self._database, _WRITE, values)
 
     async def usage(self, since: datetime, by: str = "key") -> list[dict[str, Any]]:
@@ -147,19 +148,10 @@ class Calls:
         return await rows(self._database, _SERIES, {"since": since, "step_s": step_s})
 
 
-def _kept(texts: dict[str, Any]) -> Any:
-    """Texts as they are kept; not those that are nested deeper than can be walked through."""
+def _jsonb(value: Any) -> Jsonb | None:
+    """JSON that PostgreSQL can hold; what is nested too deeply to be written is not kept."""
     try:
-        orjson.dumps(texts)  # refuses above 254
+        written = orjson.dumps(value).replace(b"\\u0000", b"\\ufffd")
     except orjson.JSONEncodeError:
-        return {"not kept": "nested too deeply"}
-    return _storable(texts)
-
-
-def _storable(value: Any) -> Any:
-    """A client's words without NUL, which PostgreSQL takes in no text: one would stop them all."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, dict):
-        return {_storable(name): _storable(each) for name, each in value.items()}
-    return [_storable(each) for each in value] if isinstance(value, list) else value
+        return Jsonb({"not kept": "nested too deeply"})
+    return Jsonb(value, dumps=lambda _: written)

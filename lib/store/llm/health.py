@@ -11,7 +11,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from lib.store.engine import Database
-from lib.store.llm.rows import rows
+from lib.store.llm.rows import clean, rows
 
 # Models that the table no longer names are forgotten, for the probe looks at all it names.
 _WRITE = """
@@ -78,4 +78,6 @@ class Healths:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
     return str(value) if isinstance(value, Decimal | date) else value

@@ -25,3 +25,8 @@ async def rows(
     ):
         await cursor.execute(statement.encode(), values)
         return await cursor.fetchall() if cursor.description else []
+
+
+def clean(text: str) -> str:
+    """A text that PostgreSQL can hold: clients and providers put anything into theirs."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
