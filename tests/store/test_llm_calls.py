@@ -79,7 +79,8 @@ async def test_no_text_of_a_client_stops_the_writing(db: Database) -> None:
     found = await fetched(db, "select alias, texts from llm_calls order by id")
     assert found[0][0] == "a\ufffdb"
     assert found[0][1]["a\ufffd"] == "b\ufffd"
-    assert found[1:] == [("?", None), ("main", None)]
+    not_kept = {"not kept": "no JSON that can be written"}
+    assert found[1:] == [("?", not_kept), ("main", not_kept)]
 
 
 async def test_nothing_is_written_when_one_row_is_bad(db: Database) -> None:

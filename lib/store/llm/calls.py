@@ -153,5 +153,5 @@ def _jsonb(value: Any) -> Jsonb | None:
     try:
         written = orjson.dumps(value).replace(b"\\u0000", b"\\ufffd")
     except orjson.JSONEncodeError:
-        return Jsonb({"not kept": "nested too deeply"})
+        return Jsonb({"not kept": "no JSON that can be written"})
     return Jsonb(value, dumps=lambda _: written)

@@ -39,4 +39,4 @@ async def test_a_deep_question_is_recorded(door: Open, field: str) -> None:
     await door.ask("/v1/chat/completions", {"model": "main", "messages": PING}, key=secret)
     calls = await door.calls()
     assert [call["status"] for call in calls] == [answer.status_code, 200]
-    assert calls[0]["texts"] == {"not kept": "nested too deeply"}
+    assert calls[0]["texts"] == {"not kept": "no JSON that can be written"}
