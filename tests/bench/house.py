@@ -33,7 +33,10 @@ _BUSY = """
     select (select count(*) from batches where closed_at is null)
       + (select count(*) from deliveries where state in ('received', 'failed', 'claimed')) as n
 """
-_RUNS = "select count(*) as n from flow_run where state_type::text <> all(%s)"
+_RUNS = """
+    select count(*) as n from flow_run
+    where state_type::text <> all(%s) and expected_start_time < now()
+"""
 
 Connection = psycopg.AsyncConnection[DictRow]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from deployments.stack.sandbox_access import (
@@ -30,6 +31,13 @@ def numbers_said(lead: dict[str, Any]) -> list[int]:
     return [int(number) for text in said for number in _NUMBER.findall(text)]
 
 
+def runs_alive() -> dict[str, Any]:
+    """A filter of flow runs that are due and have not ended; a schedule makes others ahead."""
+    due = {"before_": datetime.now(UTC).isoformat()}
+    states = {"type": {"any_": sorted(_RUN_STATES)}}
+    return {"flow_runs": {"state": states, "expected_start_time": due}}
+
+
 async def check_nothing_is_left(stack: LiveStack) -> None:
     """No delivery and no batch is open, and no flow run is left alive."""
     assert not _RUN_STATES & OVER
@@ -38,8 +46,7 @@ async def check_nothing_is_left(stack: LiveStack) -> None:
         return await stack.rows(_OPEN) == [{"batches": 0, "waiting": 0}]
 
     async def nothing_runs() -> bool:
-        alive = {"flow_runs": {"state": {"type": {"any_": sorted(_RUN_STATES)}}}}
-        return bool(await stack.prefect("/flow_runs/count", alive) == 0)
+        return bool(await stack.prefect("/flow_runs/count", runs_alive()) == 0)
 
     await eventually(nothing_open)
     await eventually(nothing_runs)
