@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from httpx import codes
 from prefect import get_client, task
 from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run
 from pydantic import Field, HttpUrl, SecretStr
 
@@ -190,6 +191,8 @@ async def _documents(kind: type[Block]) -> dict[str, dict[str, Any]]:
             found = await client.read_block_documents_by_type(
                 kind.get_block_type_slug(), include_secrets=True
             )
-        except ObjectNotFound:
-            return {}
+        except PrefectHTTPStatusError as exc:
+            if exc.response.status_code != codes.NOT_FOUND:
+                raise
+            return {}  # nobody has ever made one
     return {each.name: each.data for each in found if each.name}

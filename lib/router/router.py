@@ -76,6 +76,8 @@ class Router:
             NobodyAnswered: no candidate did.
             Rejected: the question is wrong, in a provider's eyes too.
         """
+        if ask.estimate is not None and not self._has_counter(ask.name):
+            return ask.estimate
         kept_as = self._kept_as(ask)
         if kept_as is not None and (kept := await self.cache.get(kept_as)) is not None:
             record.was_kept()
@@ -196,6 +198,12 @@ class Router:
         if record.outcome == "ok":
             self.board.answered(candidate.name, record.first_token_ms)
         return given
+
+    def _has_counter(self, name: str) -> bool:
+        """Whether a candidate counts tokens itself."""
+        table = self.shelf.table
+        candidates = candidates_for(table, name).candidates
+        return any(table.providers[each.provider].kind == "anthropic" for each in candidates)
 
     def _key(self, provider: Provider) -> str | None:
         if provider.credential is None:

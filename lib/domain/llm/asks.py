@@ -6,8 +6,10 @@ bytes come back as they are. Else the question goes through OpenAI's chat comple
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lib.domain.llm import embeddings as vectors
-from lib.domain.llm.anthropic_client import AnthropicClient
+from lib.domain.llm.anthropic_client import AnthropicClient, count_tokens_estimate
 from lib.domain.llm.completions_client import CompletionsClient
 from lib.domain.llm.dialects import ClientDialect, Stamp
 from lib.domain.llm.exchange import Ask, Exchange, Question, Whole
@@ -77,7 +79,7 @@ def messages(question: Question) -> Ask:
 
 
 def tokens(question: Question) -> Ask:
-    """``/v1/messages/count_tokens``: byte for byte to Anthropic; no other provider counts."""
+    """``/v1/messages/count_tokens``: byte for byte to Anthropic, else estimated here."""
 
     def exchange(kind: Kind, candidate: Candidate, stamp: Stamp) -> Exchange:
         if kind != "anthropic":
@@ -91,7 +93,8 @@ def tokens(question: Question) -> Ask:
             found.headers,
         )
 
-    return _asked("count_tokens", ANTHROPIC, question, exchange)
+    estimate = dumped({"input_tokens": count_tokens_estimate(question.body)})
+    return replace(_asked("count_tokens", ANTHROPIC, question, exchange), estimate=estimate)
 
 
 def ollama_chat(question: Question) -> Ask:

@@ -83,6 +83,8 @@ class Ask:
         fail: the bytes that end a broken stream in the client's dialect.
         cache_key: the same for the same question whose answer may be kept; None: it may not.
         text: what the client wrote, for a key that keeps texts.
+        estimate: the answer where no candidate is Anthropic's, which alone counts tokens; None:
+            the question is none of those.
     """
 
     door: str
@@ -93,3 +95,4 @@ class Ask:
     fail: Callable[[int, str], bytes]
     cache_key: bytes | None
     text: Json
+    estimate: bytes | None = None
