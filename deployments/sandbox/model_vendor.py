@@ -185,7 +185,7 @@ class Vendor(ABC):
     def refusal(self, refused: Refused) -> Response:
         """A refusal as it is sent."""
         self.counts["refused"] += 1
-        headers = self.headers()
+        headers = dict(self.headers())
         if refused.retry_after_s is not None:
             headers["retry-after"] = str(refused.retry_after_s)
         body = orjson.dumps(self.error_body(refused))

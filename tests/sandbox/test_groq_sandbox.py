@@ -150,3 +150,16 @@ async def test_failures_are_the_errors_of_the_sdk(client: AsyncGroq, box: ModelB
         [chunk async for chunk in stream]
     await box.fail("empty")
     assert (await ask(client)).choices == []
+
+
+async def test_one_refusal_says_when_to_come_back_and_the_next_does_not(
+    client: AsyncGroq, box: ModelBox
+) -> None:
+    await box.fail("status", status=429, retry_after_s=3, times=1)
+    with pytest.raises(groq.RateLimitError) as limited:
+        await ask(client)
+    assert limited.value.response.headers["retry-after"] == "3"
+    await box.fail("status", status=500, times=1)
+    with pytest.raises(groq.InternalServerError) as failed:
+        await ask(client)
+    assert "retry-after" not in failed.value.response.headers
