@@ -83,9 +83,11 @@ class Board:
         if (circuit := self._circuits.get(name)) is not None:
             circuit.began(self._clock())
 
-    def answered(self, name: str, first_token_ms: float) -> None:
-        """It answered."""
+    def answered(self, name: str, first_token_ms: float | None = None) -> None:
+        """It answered; None: as a whole, without a first token."""
         self._circuits.pop(name, None)
+        if first_token_ms is None:
+            return
         before = self._first_token_ms.get(name, first_token_ms)
         self._first_token_ms[name] = before + NEWEST * (first_token_ms - before)
 

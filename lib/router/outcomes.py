@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from lib.domain.llm.refusals import NoSuchModel, NotForThisModel
 from lib.errors import Denied, PotokError, RateLimited, Rejected, Unavailable
 
+CIRCUIT_OPEN = "circuit open"
+
 
 class KeyForbids(Rejected):
     """The key may not ask for this model."""
@@ -14,6 +16,10 @@ class KeyForbids(Rejected):
 
 class OverLimit(RateLimited):
     """The key has used up its rate or its budget."""
+
+
+class IsOpen(Unavailable):
+    """The model's circuit opened before its turn came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ def reason_of(error: PotokError) -> str:
         (NotForThisModel, "cannot do it"),
         (Denied, "denied"),
         (RateLimited, "rate limited"),
+        (IsOpen, CIRCUIT_OPEN),
         (Unavailable, "unavailable"),
         (Rejected, "rejected"),
     )

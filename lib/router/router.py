@@ -11,7 +11,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -24,7 +24,7 @@ from lib.domain.llm.refusals import NoSuchModel, NotForThisModel
 from lib.domain.llm.table import Candidate, Provider, candidates_for
 from lib.errors import Denied, PotokError, RateLimited, Unavailable
 from lib.router.board import Board
-from lib.router.outcomes import NobodyAnswered, Try, reason_of
+from lib.router.outcomes import IsOpen, NobodyAnswered, Try, reason_of
 from lib.router.record import Record
 from lib.router.relay import Relay
 from lib.router.shelf import Shelf
@@ -46,6 +46,22 @@ class Sink(Protocol):
 
     async def send(self, piece: bytes) -> None:
         """Bytes in the client's dialect."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    """A candidate that answers.
+
+    Attributes:
+        limit: ends the try, so that another one may follow.
+        ends_at: when the whole answer has to be there, by the loop's clock.
+    """
+
+    exchange: Exchange
+    response: aiohttp.ClientResponse
+    candidate: Candidate
+    limit: asyncio.Timeout
+    ends_at: float
 
 
 @dataclass(slots=True)
@@ -83,10 +99,8 @@ class Router:
             record.was_kept()
             return kept
 
-        async def whole(
-            exchange: Exchange, response: aiohttp.ClientResponse, candidate: Candidate
-        ) -> Whole:
-            return exchange.whole(await read(response))
+        async def whole(answering: _Answering) -> Whole:
+            return answering.exchange.whole(await read(answering.response))
 
         found = await self._asked(ask, record, whole)
         record.used(found.usage)
@@ -101,38 +115,25 @@ class Router:
             NobodyAnswered, Rejected: as ``answer``; nothing was sent then.
         """
 
-        async def relayed(
-            exchange: Exchange, response: aiohttp.ClientResponse, candidate: Candidate
-        ) -> None:
-            relay = Relay(exchange.streaming())
-            pieces = response.content.iter_any()
-            limit_s = self.shelf.table.providers[candidate.provider].timeouts.first_token
-            async with asyncio.timeout(limit_s):
-                async for piece in pieces:
-                    relay.feed(piece)
-                    if relay.has_token:
-                        break
-            if not relay.has_token:
-                relay.end()
-                raise Unavailable("the stream ended before its first token")
+        async def relayed(answering: _Answering) -> None:
+            relay = Relay(answering.exchange.streaming())
+            pieces = aiter(answering.response.content.iter_any())
+            await _first_token(relay, pieces)
             record.first_token()
-            await sink.start(candidate)
+            answering.limit.reschedule(None)  # no other candidate is tried from here on
+            name = answering.candidate.name
+            await sink.start(answering.candidate)
             try:
                 with translated():
-                    await sink.send(relay.taken())
-                    async for piece in pieces:
-                        relay.feed(piece)
-                        if told := relay.taken():
-                            await sink.send(told)
-                    relay.end()
-                await sink.send(relay.taken())
+                    async with asyncio.timeout_at(answering.ends_at):
+                        await _rest(relay, pieces, sink)
             except PotokError as exc:
                 record.broke(reason_of(exc))
-                self.board.failed(candidate.name)
-                words = f"{candidate.name} broke off: {exc}"
-                await sink.send(relay.taken() + ask.fail(BAD_GATEWAY, words))
+                self.board.failed(name)
+                log.warning("llm.broke_off model=%s reason=%s", name, reason_of(exc))
+                await sink.send(relay.taken() + ask.fail(BAD_GATEWAY, f"{name} broke off: {exc}"))
             finally:
-                record.used(relay.used(len(exchange.payload)))
+                record.used(relay.used(len(answering.exchange.payload)))
 
         await self._asked(ask, record, relayed)
 
@@ -140,7 +141,7 @@ class Router:
         self,
         ask: Ask,
         record: Record,
-        once: Callable[[Exchange, aiohttp.ClientResponse, Candidate], Awaitable[T]],
+        once: Callable[[_Answering], Awaitable[T]],
     ) -> T:
         """What the first candidate gives that answers."""
         alias = candidates_for(self.shelf.table, ask.name)
@@ -156,7 +157,7 @@ class Router:
                         Try(candidate.provider, candidate.model, reason_of(exc), ms, str(exc))
                     )
                     log.warning("llm.failed model=%s reason=%s", candidate.name, reason_of(exc))
-                    if not isinstance(exc, Unavailable) or isinstance(exc, RateLimited):
+                    if not isinstance(exc, Unavailable) or isinstance(exc, RateLimited | IsOpen):
                         break
                 if number + 1 < provider.tries:
                     await asyncio.sleep(RETRY_S * 2**number * (0.5 + self.jitter()))
@@ -169,7 +170,7 @@ class Router:
         record: Record,
         candidate: Candidate,
         provider: Provider,
-        once: Callable[[Exchange, aiohttp.ClientResponse, Candidate], Awaitable[T]],
+        once: Callable[[_Answering], Awaitable[T]],
     ) -> T:
         stamp = Stamp(secrets.token_hex(12), int(time.time()), candidate.model)
         exchange = ask.exchange(provider.kind, candidate, stamp)
@@ -177,17 +178,23 @@ class Router:
         async with self.slots.place(
             candidate.provider, provider.at_once, provider.queue_s, provider.queue
         ):
+            if self.board.wait_s(candidate.name) > 0:  # others failed while this one waited
+                raise IsOpen("it failed for others")
             record.asking(candidate)
             self.board.began(candidate.name)
+            began, timeouts = asyncio.get_running_loop().time(), provider.timeouts
+            ends_at = began + timeouts.total
+            first_at = min(began + timeouts.first_token, ends_at) if ask.stream else ends_at
             try:
                 with translated():
                     async with (
-                        asyncio.timeout(provider.timeouts.total),
+                        asyncio.timeout_at(first_at) as limit,
                         self.providers.asked(
                             provider, key, exchange.path, exchange.payload, exchange.headers
                         ) as response,
                     ):
-                        given = await once(exchange, response, candidate)
+                        answering = _Answering(exchange, response, candidate, limit, ends_at)
+                        given = await once(answering)
             except (NoSuchModel, Denied, Unavailable) as exc:
                 wait_s = exc.retry_after_s if isinstance(exc, RateLimited) else None
                 self.board.failed(candidate.name, wait_s)
@@ -196,7 +203,7 @@ class Router:
                 self.board.given_up(candidate.name)
                 raise
         if record.outcome == "ok":
-            self.board.answered(candidate.name, record.first_token_ms)
+            self.board.answered(candidate.name, record.first_token_ms if ask.stream else None)
         return given
 
     def _has_counter(self, name: str) -> bool:
@@ -218,3 +225,23 @@ class Router:
             return None
         named = f"{ask.door}\n{ask.name}\n{self.shelf.digest}\n".encode()
         return hashlib.sha256(named + ask.cache_key).digest()
+
+
+async def _first_token(relay: Relay, pieces: AsyncIterator[bytes]) -> None:
+    async for piece in pieces:
+        relay.feed(piece)
+        if relay.has_token:
+            return
+    relay.end()
+    if not relay.has_token:
+        raise Unavailable("the stream ended before its first token")
+
+
+async def _rest(relay: Relay, pieces: AsyncIterator[bytes], sink: Sink) -> None:
+    await sink.send(relay.taken())
+    async for piece in pieces:
+        relay.feed(piece)
+        if told := relay.taken():
+            await sink.send(told)
+    relay.end()
+    await sink.send(relay.taken())

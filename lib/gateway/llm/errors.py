@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lib.domain.llm.table import UnknownModel
 from lib.errors import BadSignature, PotokError, RateLimited, Rejected, Unavailable
 from lib.gateway.body import TooLarge, TooSlow
-from lib.router.outcomes import KeyForbids, NobodyAnswered, OverLimit
+from lib.router.outcomes import CIRCUIT_OPEN, KeyForbids, NobodyAnswered, OverLimit
 from lib.store.failures import StatementFailed
 
 RATE_LIMITED = "rate limited"
@@ -67,7 +67,7 @@ def answer_from(error: PotokError | StatementFailed) -> Answer:
 
 def _nobody(error: NobodyAnswered) -> Answer:
     words = str(error)
-    if not error.tries:
+    if all(each.reason == CIRCUIT_OPEN for each in error.tries):
         return Answer(503, "unavailable", words, error.wait_s or 1.0, "failed")
     if all(each.reason == RATE_LIMITED for each in error.tries):
         return Answer(429, "rate_limit_exceeded", words, error.wait_s or 1.0, "failed")
