@@ -117,7 +117,7 @@ async def test_a_key_that_was_just_made_opens_at_once(door: Open) -> None:
 
 @pytest.mark.parametrize("said", ["Basic x", "Bearer potok-nobody", "Bearer тест", "тест", ""])
 async def test_nobody_else_is_let_in(door: Open, said: str) -> None:
-    header = {"authorization": said.encode()}
+    header = {b"authorization": said.encode()}
     answer = await door.http.post(door.url + CHAT, json=chat("main"), headers=header)
     assert answer.status_code == 401
     assert await door.calls() == []
