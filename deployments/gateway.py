@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from functools import partial
 from typing import Any
 
-import uvicorn
-import uvloop
-
+from deployments.serving import run, serve_app
 from deployments.settings import Settings
 from deployments.stack import sandbox_access
 from lib.clients.prefect_api import PrefectApi
@@ -42,23 +39,10 @@ async def serve(settings: Settings) -> None:
         "dispatcher": partial(check_dispatcher, database),
     }
     app = create_app(inbox, keys, checks)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        log_level="warning",
-        timeout_keep_alive=75,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
-    gc.collect()
-    gc.freeze()  # a full collection would stop the doors for as long as all imports are large
-    refreshing = asyncio.create_task(_refresh(keys, prefect, settings))
+    refreshing = partial(_refresh, keys, prefect, settings)
     try:
-        await uvicorn.Server(config).serve()
+        await serve_app(app, settings.host, settings.port, [refreshing])
     finally:
-        refreshing.cancel()
         await prefect.close()
         await database.close()
 
@@ -99,6 +83,4 @@ def _ours(blocks: Blocks, settings: Settings) -> Blocks:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every request otherwise
-    uvloop.run(serve(Settings()))
+    run(serve)

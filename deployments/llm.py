@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import uvicorn
-import uvloop
-
 from deployments import llm_access
+from deployments.serving import Beside, run, serve_app
 from deployments.settings import Settings
 from lib.clients.prefect_api import PrefectApi
 from lib.clients.providers import Providers
@@ -34,8 +29,6 @@ from lib.store.llm.rates import Rates
 from lib.store.llm.slots import Slots
 
 STATEMENT_TIMEOUT_S = 5.0
-
-Beside = Callable[[], Coroutine[None, None, None]]  # runs for ever beside the door
 
 
 @asynccontextmanager
@@ -81,29 +74,10 @@ def cache_of(settings: Settings, database: Database) -> Cache:
 async def serve(settings: Settings, table: Path = llm_access.TABLE) -> None:
     """Answer until SIGTERM or SIGINT."""
     async with house_of(settings, table) as (house, beside):
-        config = uvicorn.Config(
-            create_llm_app(house),
-            host=settings.host,
-            port=settings.llm_port,
-            access_log=False,
-            log_level="warning",
-            timeout_keep_alive=75,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-        gc.collect()
-        gc.freeze()
-        tasks = [asyncio.create_task(each()) for each in beside]
-        try:
-            await uvicorn.Server(config).serve()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await house.meter.write()
+        app = create_llm_app(house)
+        await serve_app(app, settings.host, settings.llm_port, beside)
+        await house.meter.write()
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every request otherwise
-    uvloop.run(serve(Settings()))
+    run(serve)
