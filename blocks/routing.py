@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from blocks.alerts import is_due, tell
 from blocks.llm import ModelRouter
 from lib.domain.llm.table import Table
-from lib.domain.plots import Point, line_plot
+from lib.domain.plots import Point, line_image
 from lib.domain.routing import Finding, retiring, without_a_candidate
 from lib.domain.texts import models_ill_text, models_well_text, retiring_text
 from lib.errors import PotokError
@@ -95,7 +95,7 @@ async def publish_health(router: ModelRouter, table: Table, found: list[Finding]
     for row in history:
         point = (row["at"], row["first_token_ms"])
         times.setdefault(f"{row['provider']}/{row['model']}", []).append(point)
-    plot = line_plot("First token of each model, last 24 hours", "ms", times)
+    plot = line_image("First token of each model, last 24 hours", "ms", times)
     await acreate_markdown_artifact(plot, key="model-latency")
 
 

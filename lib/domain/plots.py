@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from xml.sax import saxutils
@@ -12,6 +13,7 @@ WIDTH_PX, HEIGHT_PX = 720, 240
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56, 12, 28, 24
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5")
 INK = "#888"
+LEGEND_PX = 15
 LOWEST_TOP = 1e-6
 HIGHEST = 1e15  # what is above it, or no number, was not measured
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -30,12 +32,41 @@ def line_plot(title: str, unit: str, series: Mapping[str, Sequence[Point]]) -> s
     Returns:
         An ``<svg>`` element; one that says so when there is nothing to show.
     """
+    drawn = _drawn(unit, series)
+    return _svg(title, drawn) + _legend(list(series)) if drawn else _svg(title, [_NOTHING])
+
+
+def line_image(title: str, unit: str, series: Mapping[str, Sequence[Point]]) -> str:
+    """The same as an image in Markdown, the names inside it: Prefect's UI draws no ``<svg>``.
+
+    Lines of which nothing was measured are left out.
+    """
+    shown = {
+        name: line
+        for name, line in series.items()
+        if any(_measured(value) is not None for _, value in line)
+    }
+    names = [
+        _text(
+            LEFT_PX,
+            HEIGHT_PX + LEGEND_PX * (number + 1),
+            f"\N{BLACK SQUARE} {name}",
+            "start",
+            colour=COLOURS[number % len(COLOURS)],
+        )
+        for number, name in enumerate(shown)
+    ]
+    drawn = [*_drawn(unit, shown), *names] if shown else [_NOTHING]
+    image = _svg(title, drawn, HEIGHT_PX + LEGEND_PX * (len(names) + 1), str(WIDTH_PX))
+    return f"![{title}](data:image/svg+xml;base64,{b64encode(image.encode()).decode()})"
+
+
+def _drawn(unit: str, series: Mapping[str, Sequence[Point]]) -> list[str]:
+    """The grid and the lines; nothing when nothing was measured."""
     series = {name: [(at, _measured(v)) for at, v in line] for name, line in series.items()}
     points = [point for line in series.values() for point in line if point[1] is not None]
     if not points:
-        return _svg(
-            title, [_text(WIDTH_PX / 2, HEIGHT_PX / 2, "nothing was measured yet", "middle")]
-        )
+        return []
     first, last = min(at for at, _ in points), max(at for at, _ in points)
     top = _round_up(max(value for _, value in points if value is not None))
     span_s = max((last - first).total_seconds(), 1.0)
@@ -53,7 +84,7 @@ def line_plot(title: str, unit: str, series: Mapping[str, Sequence[Point]]) -> s
             f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.8" '
             f'stroke-linecap="round"><title>{_escaped(name)}</title></path>'
         )
-    return _svg(title, drawn) + _legend(list(series))
+    return drawn
 
 
 def _escaped(words: str) -> str:
@@ -107,18 +138,18 @@ def _legend(names: Sequence[str]) -> str:
     return f'<div style="font:12px sans-serif">{marks}</div>'
 
 
-def _svg(title: str, drawn: Sequence[str]) -> str:
+def _svg(title: str, drawn: Sequence[str], height_px: int = HEIGHT_PX, width: str = "100%") -> str:
     head = _text(LEFT_PX, 16, title, "start", size=13)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" '
-        f'width="100%" role="img" aria-label="{_escaped(title)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH_PX} {height_px}" '
+        f'width="{width}" role="img" aria-label="{_escaped(title)}">'
         f"{head}{''.join(drawn)}</svg>"
     )
 
 
-def _text(x: float, y: float, words: str, anchor: str, size: int = 11) -> str:
+def _text(x: float, y: float, words: str, anchor: str, size: int = 11, colour: str = INK) -> str:
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{INK}" '
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" '
         f'font-family="sans-serif" font-size="{size}">{_escaped(words)}</text>'
     )
 
@@ -129,3 +160,6 @@ def _round_up(value: float) -> float:
         return LOWEST_TOP if value > 0 else 1.0
     step = 10.0 ** math.floor(math.log10(value))
     return next((step * each for each in (1, 2, 5) if step * each >= value), step * 10)
+
+
+_NOTHING = _text(WIDTH_PX / 2, HEIGHT_PX / 2, "nothing was measured yet", "middle")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from base64 import b64decode
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +48,9 @@ async def test_a_probe_writes_what_the_doors_choose_by(stack: LiveStack) -> None
     assert {row["model"] for row in table} == set(found)
     shown = {"flow_run_id": {"any_": [str(run)]}, "type": {"any_": ["markdown"]}}
     [plot] = await stack.prefect("/artifacts/filter", {"artifacts": shown})
-    assert "<svg" in plot["data"]
+    assert plot["data"].startswith("![First token")
+    image = b64decode(plot["data"].partition("base64,")[2][:-1])
+    assert b"groq/openai/gpt-oss-20b" in image
 
 
 async def test_a_person_is_told_once_when_nobody_answers_and_once_when_somebody_does(
