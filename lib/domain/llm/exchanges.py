@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from lib.domain.llm.anthropic_provider import AnthropicProvider
 from lib.domain.llm.anthropic_thoughts import without_foreign_thoughts
@@ -30,6 +31,7 @@ _PROVIDERS: Mapping[Kind, ProviderDialect] = {
     "anthropic": AnthropicProvider(),
 }
 _CHAT_PATHS: Mapping[Kind, str] = {"ollama": "/api/chat", "anthropic": "/v1/messages"}
+_SAMPLING = frozenset(("temperature", "top_p", "top_k"))
 _PASSED_ON = ("anthropic-version", "anthropic-beta")
 
 
@@ -41,17 +43,22 @@ def through_chat(
 ) -> Exchanging:
     """A question that any provider with a chat can be asked.
 
+    Where a provider speaks the client's own dialect, it judges the question itself: it takes more
+    than can be translated.
+
     Raises:
-        Rejected: it is wrong.
+        Rejected: it is wrong, in a dialect that no provider has for its own.
     """
     is_native = native or {}
-    asked = chat_from(question.body)
+    read = cache(lambda: chat_from(question.body))
+    if not is_native:
+        read()
 
     def exchange(kind: Kind, candidate: Candidate, stamp: Stamp) -> Exchange:
         if kind in is_native:
             return is_native[kind](candidate)
         provider = _PROVIDERS[kind]
-        sent = provider.request_from(asked | {"model": candidate.model}, candidate.options)
+        sent = provider.request_from(read() | {"model": candidate.model}, candidate.options)
         path = _CHAT_PATHS.get(kind, "/chat/completions")
         return translated(path, sent, provider, client, question, stamp, kind)
 
@@ -101,6 +108,8 @@ def to_anthropic(path: str, question: Question, candidate: Candidate) -> Exchang
     """A client's body as it came, with the model's name of Anthropic."""
     query = f"?{question.query}" if question.query else ""
     clean = without_foreign_thoughts(question.body)
+    if not candidate.temperature and clean.keys() & _SAMPLING:
+        clean = {key: value for key, value in clean.items() if key not in _SAMPLING}
     if clean is question.body:
         payload = with_model(question.raw, question.body, candidate.model)
     else:
@@ -124,7 +133,8 @@ def _of_ollama(options: Options, body: Json) -> Json:
     changes: Json = {}
     given = body.get("options")
     own = dict(given) if isinstance(given, dict) else {}
-    own.pop("num_ctx", None)
+    for name in ("num_ctx", *(() if options.temperature else _SAMPLING)):
+        own.pop(name, None)
     if options.num_ctx is not None:
         own["num_ctx"] = options.num_ctx
     if own or given is not None:

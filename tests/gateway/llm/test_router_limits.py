@@ -137,7 +137,7 @@ async def test_a_key_asks_for_its_models_alone(door: Open) -> None:
 
 async def test_the_table_says_more_of_a_key(door: Open) -> None:
     key = await door.new_key("tool", "main")
-    door.write({"keys": {"tool": ["code"]}})
+    door.write({"permissions": {"tool": ["code"]}})
     assert (await door.ask(CHAT, chat("main"), key=key)).status_code == 403
     assert (await door.ask(CHAT, chat("code"), key=key)).status_code == 200
 
