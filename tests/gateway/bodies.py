@@ -120,6 +120,11 @@ class Bodies:
         self._number += 1
         if self._random.random() < 0.8:
             _renumber(body, number, self._number)
+        return self.twisted(body)
+
+    def twisted(self, good: dict[str, Any]) -> bytes:
+        """A good body with some things changed, or none."""
+        body = copy.deepcopy(good)
         for _ in range(self._random.choice((0, 1, 1, 2, 3, 6))):
             self._twist(body)
         raw = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
