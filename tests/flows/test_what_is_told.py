@@ -53,7 +53,7 @@ async def test_prefect_knows_no_secret_and_nothing_that_a_person_wrote(
 
 async def test_parameters_of_runs_are_ids(stack: LiveStack) -> None:
     for run in await all_of(stack, "flow_runs"):
-        assert set(run["parameters"]) <= {"batch_id", "portal", "model", "router", "fail"}
+        assert set(run["parameters"]) <= {"batch_id", "portal", "model", "router", "alias", "fail"}
 
 
 async def test_no_file_but_the_database_keeps_a_secret(stack: LiveStack) -> None:
