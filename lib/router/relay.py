@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lib.domain.llm.exchange import Streaming
 from lib.domain.llm.usage import Usage, usage_from
-from lib.domain.llm.wire import Event, Json
+from lib.domain.llm.wire import EVENT_LIMIT_BYTES, Event, Json
+from lib.errors import Unavailable
 
 _TOKENS = ("content", "reasoning_content", "tool_calls")
 
@@ -33,6 +34,8 @@ class Relay:
         """
         for event in self._reader.feed(piece):
             self._read(event)
+        if not self.has_token and len(self._told) > EVENT_LIMIT_BYTES:
+            raise Unavailable("the provider sends much, and no token")
 
     def end(self) -> None:
         """The provider has no more.

@@ -19,6 +19,7 @@ EVENT_LIMIT_BYTES = 8_000_000  # one event: a picture in base64 at most
 SSE_MEDIA = "text/event-stream"
 NDJSON_MEDIA = "application/x-ndjson"
 
+_END_BYTES = 3  # of the longest end, without its last byte
 _ENDS = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
 
 
@@ -51,7 +52,8 @@ class Reader(Protocol):
 class SseReader:
     """Server-sent events; comments, which some clients stumble over, are dropped."""
 
-    _left: bytes = b""
+    _left: bytearray = field(default_factory=bytearray)
+    _looked: int = 0  # bytes of it that have no end: looked at once, not with every piece
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that are complete now.
@@ -59,19 +61,22 @@ class SseReader:
         Raises:
             Unavailable: one is longer than ``EVENT_LIMIT_BYTES``.
         """
-        left = self._left + piece
+        self._left += piece
         events, start = [], 0
-        for end in _ENDS.finditer(left):
-            if (event := _event_in(left[start : end.start()])) is not None:
+        for end in _ENDS.finditer(self._left, self._looked):
+            if (event := _event_in(bytes(self._left[start : end.start()]))) is not None:
                 events.append(event)
             start = end.end()
-        self._left = _within_limit(left[start:])
+        del self._left[:start]
+        _check_limit(self._left)
+        self._looked = max(len(self._left) - _END_BYTES, 0)
         return events
 
     def rest(self) -> list[Event]:
         """What was left without its blank line."""
-        event = _event_in(self._left)
-        self._left = b""
+        event = _event_in(bytes(self._left))
+        self._left.clear()
+        self._looked = 0
         return [] if event is None else [event]
 
 
@@ -79,7 +84,7 @@ class SseReader:
 class LineReader:
     """JSON lines."""
 
-    _left: bytes = field(default=b"")
+    _left: bytearray = field(default_factory=bytearray)
 
     def feed(self, piece: bytes) -> list[Event]:
         """The lines that are complete now.
@@ -87,13 +92,19 @@ class LineReader:
         Raises:
             Unavailable: one is longer than ``EVENT_LIMIT_BYTES``.
         """
-        *lines, left = (self._left + piece).split(b"\n")
-        self._left = _within_limit(left)
+        if b"\n" not in piece:  # the rest is not looked at again
+            self._left += piece
+            _check_limit(self._left)
+            return []
+        *lines, left = (bytes(self._left) + piece).split(b"\n")
+        self._left = bytearray(left)
+        _check_limit(self._left)
         return [Event(line, raw=line + b"\n") for line in lines if line.strip()]
 
     def rest(self) -> list[Event]:
         """A last line without its end."""
-        line, self._left = self._left, b""
+        line = bytes(self._left)
+        self._left.clear()
         return [Event(line, raw=line + b"\n")] if line.strip() else []
 
 
@@ -138,7 +149,6 @@ def _event_in(block: bytes) -> Event | None:
     return Event(payload, name, b"\n".join(lines) + b"\n\n") if payload else None
 
 
-def _within_limit(left: bytes) -> bytes:
+def _check_limit(left: bytearray) -> None:
     if len(left) > EVENT_LIMIT_BYTES:
         raise Unavailable(f"the provider sent an event above {EVENT_LIMIT_BYTES} bytes")
-    return left
