@@ -75,7 +75,7 @@ class Providers:
                 ) as response,
             ):
                 if response.status >= 300:
-                    raise await _refusal(response)
+                    raise await _refusal(response, key)
                 yield response
 
     async def fetch(self, provider: Provider, key: str | None, path: str) -> Any:
@@ -142,7 +142,7 @@ def _authorization(kind: Kind, key: str | None) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-async def _refusal(response: aiohttp.ClientResponse) -> PotokError:
+async def _refusal(response: aiohttp.ClientResponse, key: str | None) -> PotokError:
     raw = await response.content.read(ERROR_LIMIT_BYTES)
     try:
         body = orjson.loads(raw)
@@ -155,6 +155,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> PotokError:
     if status in (200, 500):
         status = status_in(error, status)
     said = said_in(body) or " ".join(_TAG.sub(b" ", raw).decode("utf-8", "replace").split())
+    if key:
+        said = said.replace(key, "…")  # some repeat a key that they refuse; a client reads this
     return refusal_from(status, said, _seconds(response.headers))
 
 
