@@ -14,6 +14,10 @@ class KeyForbids(Rejected):
     """The key may not ask for this model."""
 
 
+class ClientTooSlow(Rejected):
+    """The client does not read its answer."""
+
+
 class OverLimit(RateLimited):
     """The key has used up its rate or its budget."""
 
@@ -65,6 +69,7 @@ class NobodyAnswered(Unavailable):
 def reason_of(error: PotokError) -> str:
     """A kind of failure in a word or two."""
     kinds: tuple[tuple[type[PotokError], str], ...] = (
+        (ClientTooSlow, "the client does not read"),
         (NoSuchModel, "no model"),
         (NotForThisModel, "cannot do it"),
         (Denied, "denied"),

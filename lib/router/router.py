@@ -24,7 +24,7 @@ from lib.domain.llm.refusals import NoSuchModel, NotForThisModel
 from lib.domain.llm.table import Candidate, Provider, candidates_for
 from lib.errors import Denied, PotokError, RateLimited, Unavailable
 from lib.router.board import Board
-from lib.router.outcomes import IsOpen, NobodyAnswered, Try, reason_of
+from lib.router.outcomes import ClientTooSlow, IsOpen, NobodyAnswered, Try, reason_of
 from lib.router.record import Record
 from lib.router.relay import Relay
 from lib.router.shelf import Shelf
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 RETRY_S = 0.2
 BAD_GATEWAY = 502
+CLIENT_LEFT = 499
 
 
 class Sink(Protocol):
@@ -62,6 +63,9 @@ class _Answering:
     candidate: Candidate
     limit: asyncio.Timeout
     ends_at: float
+
+
+Once = Callable[[_Answering], Awaitable[T]]
 
 
 @dataclass(slots=True)
@@ -115,7 +119,7 @@ class Router:
             NobodyAnswered, Rejected: as ``answer``; nothing was sent then.
         """
 
-        async def relayed(answering: _Answering) -> None:
+        async def relayed(answering: _Answering) -> bytes:
             relay = Relay(answering.exchange.streaming())
             pieces = aiter(answering.response.content.iter_any())
             await _first_token(relay, pieces)
@@ -125,23 +129,28 @@ class Router:
             await sink.start(answering.candidate)
             try:
                 with translated():
-                    async with asyncio.timeout_at(answering.ends_at):
-                        await _rest(relay, pieces, sink)
+                    await _rest(relay, pieces, sink, answering.ends_at)
+                return relay.taken()
+            except ClientTooSlow as exc:
+                record.ended("cancelled", CLIENT_LEFT, reason_of(exc))
+                self.board.given_up(name)
+                return b""
             except PotokError as exc:
                 record.broke(reason_of(exc))
                 self.board.failed(name)
                 log.warning("llm.broke_off model=%s reason=%s", name, reason_of(exc))
-                await sink.send(relay.taken() + ask.fail(BAD_GATEWAY, f"{name} broke off: {exc}"))
+                return relay.taken() + ask.fail(BAD_GATEWAY, f"{name} broke off: {exc}")
             finally:
                 record.used(relay.used(len(answering.exchange.payload)))
 
-        await self._asked(ask, record, relayed)
+        last = await self._asked(ask, record, relayed)
+        await sink.send(last)  # a client that does not read keeps no place at the provider
 
     async def _asked(
         self,
         ask: Ask,
         record: Record,
-        once: Callable[[_Answering], Awaitable[T]],
+        once: Once[T],
     ) -> T:
         """What the first candidate gives that answers."""
         alias = candidates_for(self.shelf.table, ask.name)
@@ -170,7 +179,7 @@ class Router:
         record: Record,
         candidate: Candidate,
         provider: Provider,
-        once: Callable[[_Answering], Awaitable[T]],
+        once: Once[T],
     ) -> T:
         stamp = Stamp(secrets.token_hex(12), int(time.time()), candidate.model)
         exchange = ask.exchange(provider.kind, candidate, stamp)
@@ -237,11 +246,17 @@ async def _first_token(relay: Relay, pieces: AsyncIterator[bytes]) -> None:
         raise Unavailable("the stream ended before its first token")
 
 
-async def _rest(relay: Relay, pieces: AsyncIterator[bytes], sink: Sink) -> None:
-    await sink.send(relay.taken())
-    async for piece in pieces:
+async def _rest(relay: Relay, pieces: AsyncIterator[bytes], sink: Sink, ends_at: float) -> None:
+    """Send on what comes after the first token; the last bytes are left in the relay."""
+    piece: bytes | None = b""
+    while piece is not None:
         relay.feed(piece)
         if told := relay.taken():
-            await sink.send(told)
+            try:
+                async with asyncio.timeout_at(ends_at):
+                    await sink.send(told)
+            except TimeoutError:
+                raise ClientTooSlow("the client does not read") from None
+        async with asyncio.timeout_at(ends_at):
+            piece = await anext(pieces, None)
     relay.end()
-    await sink.send(relay.taken())

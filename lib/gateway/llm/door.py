@@ -22,7 +22,7 @@ from lib.router.keyring import Keyring
 from lib.router.meter import Meter
 from lib.router.outcomes import reason_of
 from lib.router.record import Record
-from lib.router.router import Router
+from lib.router.router import CLIENT_LEFT, Router
 from lib.store.failures import StatementFailed
 from lib.store.llm.keys import Key
 
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 BODY_LIMIT_BYTES = 32_000_000  # some pictures in base64
 BODY_WITHIN_S = 60.0
 JSON = [(b"content-type", b"application/json")]
-CLIENT_LEFT = 499
 
 
 class ErrorDialect(Protocol):

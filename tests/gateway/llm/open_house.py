@@ -122,11 +122,13 @@ async def opened(
         )
         async with house_of(settings, table) as (house, _), running(create_llm_app(house)) as url:
             database = Database(dsn)
-            async with httpx.AsyncClient(timeout=30.0, trust_env=False) as http:
-                door = Open(url, "", sandbox, table, house, database, http, dict(shipped))
-                door.key = await door.new_key("tests")
-                yield door
-            await database.close()
+            try:
+                async with httpx.AsyncClient(timeout=30.0, trust_env=False) as http:
+                    door = Open(url, "", sandbox, table, house, database, http, dict(shipped))
+                    door.key = await door.new_key("tests")
+                    yield door
+            finally:
+                await database.close()
 
 
 def _merged(said: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
