@@ -38,6 +38,7 @@ OLLAMA = OllamaChatClient()
 _RESPONSES = ResponsesClient()
 _COMPLETIONS = CompletionsClient()
 _GENERATE = OllamaGenerateClient()
+NAME_CHARS = 200
 _NOT_OF_THE_QUESTION = ("model", "stream", "stream_options", "user", "metadata", "store")
 
 
@@ -160,6 +161,8 @@ def model_in(body: Json) -> str:
     name = body.get("model")
     if not isinstance(name, str) or not name.strip():
         raise Rejected("model is missing: name an alias, such as main; GET /v1/models lists them")
+    if len(name) > NAME_CHARS:
+        raise Rejected(f"model is longer than {NAME_CHARS} characters: GET /v1/models lists names")
     return name
 
 

@@ -173,6 +173,8 @@ def candidates_for(table: Table, name: str) -> Alias:
     """
     if (alias := table.aliases.get(name)) is not None:
         return alias
+    if not name.isprintable():  # it goes into a header, a log and a URL
+        raise UnknownModel(f"no model {name!r}: a name has no control characters")
     if (listed := _listed(table, name)) is not None:
         return Alias(candidates=(listed,))
     provider, _, model = name.partition("/")

@@ -12,6 +12,7 @@ import orjson
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from lib.domain.llm import asks
 from lib.domain.llm.exchange import Ask, Question
 from lib.domain.llm.table import Candidate, candidates_for
 from lib.domain.llm.wire import Json
@@ -93,8 +94,10 @@ class Door:
         self, key: Key, request: Request, raw: bytes, record: Record, reply: Reply
     ) -> None:
         body = json_object_from(raw)
-        question = Question(body, raw, dict(request.headers), request.url.query)
-        record.name = str(body.get("model") or "")[:200]
+        query = request.scope["query_string"].decode("latin-1")  # request.url trusts the Host
+        question = Question(body, raw, dict(request.headers), query)
+        name = body.get("model")
+        record.name = name[: asks.NAME_CHARS] if isinstance(name, str) else ""
         ask = self._ask_from(question)
         record.name = ask.name
         self._house.keyring.check_name(key, ask.name)

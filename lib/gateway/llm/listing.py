@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lib.domain.llm.asks import ANTHROPIC, OLLAMA, OPENAI
+from lib.domain.llm.asks import ANTHROPIC, OLLAMA, OPENAI, model_in
 from lib.domain.llm.ollama_client import show_from, tags_from
 from lib.domain.llm.table import candidates_for
 from lib.errors import PotokError
@@ -49,7 +49,7 @@ def listing_routes(house: House) -> list[Route]:
 
     async def show(key: Key, request: Request) -> Any:
         body = json_object_from(await read_body(request))
-        name = str(body.get("model") or body.get("name") or "")
+        name = model_in({"model": body.get("model") or body.get("name")})
         candidates_for(house.router.shelf.table, name)
         house.keyring.check_name(key, name)
         return show_from(name)

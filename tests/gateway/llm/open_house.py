@@ -139,6 +139,16 @@ def _merged(said: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
+def is_error(path: str, body: Any) -> bool:
+    """Whether a body is an error in the dialect of a path."""
+    error = body["error"]
+    if path.startswith("/api/"):
+        return isinstance(error, str) and bool(error)
+    if path.startswith("/v1/messages"):
+        return body["type"] == "error" and bool(error["type"] and error["message"])
+    return bool(error["message"]) and "code" in error
+
+
 async def until(condition: Any, within_s: float = 10.0) -> Any:
     """What an async condition gives, once that is true."""
     async with asyncio.timeout(within_s):
@@ -147,4 +157,4 @@ async def until(condition: Any, within_s: float = 10.0) -> Any:
     return found
 
 
-__all__ = ["PROVIDER_KEY", "VENDORS", "Open", "opened", "until"]
+__all__ = ["PROVIDER_KEY", "VENDORS", "Open", "is_error", "opened", "until"]
