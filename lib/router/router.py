@@ -37,6 +37,7 @@ T = TypeVar("T")
 RETRY_S = 0.2
 BAD_GATEWAY = 502
 CLIENT_LEFT = 499
+READS_WITHIN_S = 1.0  # a client, at least, what is sent just before the time is over
 
 
 class Sink(Protocol):
@@ -134,7 +135,7 @@ class Router:
             except ClientTooSlow as exc:
                 record.ended("cancelled", CLIENT_LEFT, reason_of(exc))
                 self.board.given_up(name)
-                return b""
+                return relay.taken() + ask.fail(BAD_GATEWAY, str(exc))
             except PotokError as exc:
                 record.broke(reason_of(exc))
                 self.board.failed(name)
@@ -248,15 +249,18 @@ async def _first_token(relay: Relay, pieces: AsyncIterator[bytes]) -> None:
 
 async def _rest(relay: Relay, pieces: AsyncIterator[bytes], sink: Sink, ends_at: float) -> None:
     """Send on what comes after the first token; the last bytes are left in the relay."""
+    clock = asyncio.get_running_loop().time
     piece: bytes | None = b""
     while piece is not None:
         relay.feed(piece)
         if told := relay.taken():
             try:
-                async with asyncio.timeout_at(ends_at):
+                async with asyncio.timeout_at(max(ends_at, clock() + READS_WITHIN_S)):
                     await sink.send(told)
             except TimeoutError:
                 raise ClientTooSlow("the client does not read") from None
+        if clock() >= ends_at:  # where there is always more to read no timeout comes to its turn
+            raise Unavailable("the answer takes too long")
         async with asyncio.timeout_at(ends_at):
             piece = await anext(pieces, None)
     relay.end()

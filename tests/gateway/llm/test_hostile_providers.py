@@ -168,3 +168,8 @@ async def test_a_client_that_does_not_read_keeps_no_place(db: Database, tmp_path
         async with door.house.router.slots.place("bad", 1, 5.0, 1):
             assert sent < 1000  # 80 MB; buffers hold some of them
         writer.close()
+
+        async def outcomes() -> list[str]:
+            return [call["outcome"] for call in await door.calls()]
+
+        assert await until(outcomes) == ["cancelled"], "which is no fault of the provider's"
