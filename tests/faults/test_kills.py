@@ -40,6 +40,9 @@ async def play(stack: LiveStack, dice: Random, name: str, messages: int) -> Roun
         struck_at = time.monotonic()
         while not await STRIKES[name](stack, dice):
             assert time.monotonic() - struck_at < WITHIN_S, f"there is no {name} to strike"
+            if writing.done():  # all of it may have arrived: no run would come any more
+                await writing
+                writing = asyncio.create_task(crowd.write(AT_ONCE, at_once=AT_ONCE))
         strikes += 1
         await stack.be_well(WITHIN_S)
     await writing
@@ -94,4 +97,4 @@ async def test_kills_lose_and_double_nothing(
 @pytest.mark.parametrize("name", STRIKES)
 async def test_one_short_round_of_kills(stack: LiveStack, name: str) -> None:
     one = await play(stack, Random(name), name, messages=60)
-    assert one.count == Count(60, 0, 0, 0, 0), one
+    assert one.count == Count(max(60, one.count.accepted), 0, 0, 0, 0), one
