@@ -10,18 +10,11 @@ from lib.domain.llm.anthropic_effort import effort_from
 from lib.domain.llm.anthropic_encoder import AnthropicEncoder
 from lib.domain.llm.anthropic_errors import error_from
 from lib.domain.llm.anthropic_formats import response_format_from
-from lib.domain.llm.anthropic_shape import (
-    maybe_dict,
-    maybe_dicts,
-    maybe_text,
-    need,
-    object_in,
-    stop_reason_from,
-    usage_from,
-)
+from lib.domain.llm.anthropic_shape import need, stop_reason_from, usage_from
 from lib.domain.llm.anthropic_thoughts import blocks_of
 from lib.domain.llm.anthropic_tools import chat_tools_from
 from lib.domain.llm.dialects import Stamp
+from lib.domain.llm.loose import a_text, an_object, object_in, objects_among
 from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.wire import SSE_MEDIA, Json
 from lib.errors import Rejected
@@ -67,12 +60,12 @@ class AnthropicClient:
         A call whose arguments are no JSON object gets them as ``{"arguments": text}``: the client
         refuses them by the tool's schema, and the model tries again.
         """
-        choice = next(iter(maybe_dicts(answer.get("choices"))), {})
-        message = maybe_dict(choice.get("message"))
+        choice = next(iter(objects_among(answer.get("choices"))), {})
+        message = an_object(choice.get("message"))
         content = blocks_of(message)
-        if text := maybe_text(message.get("content")) or maybe_text(message.get("refusal")):
+        if text := a_text(message.get("content")) or a_text(message.get("refusal")):
             content.append({"type": "text", "text": text})
-        calls = maybe_dicts(message.get("tool_calls"))
+        calls = objects_among(message.get("tool_calls"))
         content += [_tool_use(call, f"toolu_{stamp.id}_{n}") for n, call in enumerate(calls)]
         return {
             "id": f"msg_{stamp.id}",
@@ -107,7 +100,7 @@ def count_tokens_estimate(body: Json) -> int:
         found = waiting.pop()
         if isinstance(found, list):
             waiting += found
-        elif isinstance(found, dict) and maybe_dict(found.get("source")).get("type") in _FILES:
+        elif isinstance(found, dict) and an_object(found.get("source")).get("type") in _FILES:
             pictures += 1
         elif isinstance(found, dict):
             waiting += [part for item in found.items() if item[0] not in _UNSEEN for part in item]
@@ -134,12 +127,12 @@ def _bounds(body: Json) -> Json:
 
 
 def _tool_use(call: Json, otherwise_id: str) -> Json:
-    function = maybe_dict(call.get("function"))
-    arguments = maybe_text(function.get("arguments"))
+    function = an_object(call.get("function"))
+    arguments = a_text(function.get("arguments"))
     found = object_in(arguments)
     return {
         "type": "tool_use",
-        "id": maybe_text(call.get("id")) or otherwise_id,
-        "name": maybe_text(function.get("name")),
+        "id": a_text(call.get("id")) or otherwise_id,
+        "name": a_text(function.get("name")),
         "input": {"arguments": arguments} if found is None else found,
     }

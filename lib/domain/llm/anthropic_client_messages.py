@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib.domain.llm.anthropic_shape import json_text, maybe_text, need, objects
+from lib.domain.llm.anthropic_shape import json_text, need, objects
 from lib.domain.llm.anthropic_thoughts import thoughts_from
+from lib.domain.llm.loose import a_text
 from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.wire import Json
 from lib.errors import Rejected
@@ -128,7 +129,7 @@ def _document(block: Json, where: str) -> str:
         text = "\n".join(_text(found, here) for found, here in blocks)
     else:
         raise NotForThisModel(f"{where} is a document that is no text: send its text")
-    title = maybe_text(block.get("title"))
+    title = a_text(block.get("title"))
     return f"{title}\n{text}" if title else text
 
 

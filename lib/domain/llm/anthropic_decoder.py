@@ -8,14 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib.domain.llm.anthropic_shape import (
-    FINISH_REASONS,
-    chat_usage_from,
-    maybe_dict,
-    maybe_text,
-)
+from lib.domain.llm.anthropic_shape import FINISH_REASONS, chat_usage_from
 from lib.domain.llm.anthropic_thoughts import detail_from
 from lib.domain.llm.dialects import Stamp
+from lib.domain.llm.loose import a_text, an_object
 from lib.domain.llm.refusals import refusal_from, said_in, status_in
 from lib.domain.llm.wire import Event, Json, object_from
 from lib.errors import Unavailable
@@ -48,17 +44,17 @@ class AnthropicDecoder:
         if self._has_ended:
             return []
         if kind == "message_start":
-            self._usage = maybe_dict(maybe_dict(found.get("message")).get("usage"))
+            self._usage = an_object(an_object(found.get("message")).get("usage"))
             return [self._chunk({"role": "assistant", "content": ""})]
         if kind == "content_block_start":
-            return self._start(maybe_dict(found.get("content_block")))
+            return self._start(an_object(found.get("content_block")))
         if kind == "content_block_delta":
-            return self._delta(maybe_dict(found.get("delta")))
+            return self._delta(an_object(found.get("delta")))
         if kind == "content_block_stop":
             return self._stop()
         if kind == "message_delta":
-            delta, usage = maybe_dict(found.get("delta")), maybe_dict(found.get("usage"))
-            self._stop_reason = maybe_text(delta.get("stop_reason")) or self._stop_reason
+            delta, usage = an_object(found.get("delta")), an_object(found.get("usage"))
+            self._stop_reason = a_text(delta.get("stop_reason")) or self._stop_reason
             # Each number is of the whole answer so far; a null says nothing new.
             self._usage |= {key: value for key, value in usage.items() if value is not None}
         if kind == "message_stop":
@@ -82,8 +78,8 @@ class AnthropicDecoder:
     def _start(self, block: Json) -> list[Json]:
         self._block, self._thought, self._has_arguments = block, [], False
         if block.get("type") == "tool_use":
-            function = {"name": maybe_text(block.get("name")), "arguments": ""}
-            call = {"id": maybe_text(block.get("id")), "type": "function", "function": function}
+            function = {"name": a_text(block.get("name")), "arguments": ""}
+            call = {"id": a_text(block.get("id")), "type": "function", "function": function}
             self._calls += 1
             return [self._call_chunk(call)]
         if block.get("type") == "text":
@@ -101,7 +97,7 @@ class AnthropicDecoder:
         if kind == "signature_delta":
             self._block |= {"signature": delta.get("signature")}
         if kind == "input_json_delta" and self._block.get("type") == "tool_use":
-            piece = maybe_text(delta.get("partial_json"))
+            piece = a_text(delta.get("partial_json"))
             self._has_arguments |= bool(piece)
             return [self._call_chunk({"function": {"arguments": piece}})] if piece else []
         return []
@@ -117,11 +113,11 @@ class AnthropicDecoder:
         return [self._chunk({"reasoning_details": [detail]})]
 
     def _think(self, piece: Any) -> list[Json]:
-        self._thought.append(maybe_text(piece))
+        self._thought.append(a_text(piece))
         return self._said("reasoning_content", piece)
 
     def _said(self, field_name: str, piece: Any) -> list[Json]:
-        return [self._chunk({field_name: piece})] if maybe_text(piece) else []
+        return [self._chunk({field_name: piece})] if a_text(piece) else []
 
     def _call_chunk(self, call: Json) -> Json:
         return self._chunk({"tool_calls": [{"index": self._calls - 1} | call]})

@@ -11,16 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.domain.llm.anthropic_errors import error_from
-from lib.domain.llm.anthropic_shape import (
-    maybe_dict,
-    maybe_dicts,
-    maybe_text,
-    object_in,
-    stop_reason_from,
-    usage_from,
-)
+from lib.domain.llm.anthropic_shape import stop_reason_from, usage_from
 from lib.domain.llm.anthropic_thoughts import block_from, merged
 from lib.domain.llm.dialects import Stamp
+from lib.domain.llm.loose import a_text, an_object, object_in, objects_among
 from lib.domain.llm.wire import Json, sse
 
 _OPENINGS: dict[str, Json] = {
@@ -64,17 +58,17 @@ class AnthropicEncoder:
         """The events for one chunk; b"" when there is nothing to say yet."""
         self._begin()
         self._usage = chunk.get("usage") or self._usage
-        choice = next(iter(maybe_dicts(chunk.get("choices"))), {})
+        choice = next(iter(objects_among(chunk.get("choices"))), {})
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
-        delta = maybe_dict(choice.get("delta"))
-        if thought := maybe_text(delta.get("reasoning_content")):
+        delta = an_object(choice.get("delta"))
+        if thought := a_text(delta.get("reasoning_content")):
             self._say("thinking", thought)
-        for detail in maybe_dicts(delta.get("reasoning_details")):
+        for detail in objects_among(delta.get("reasoning_details")):
             self._details.append(detail)
             self._is_thought_over |= bool(detail.get("signature") or detail.get("data"))
-        if text := maybe_text(delta.get("content")) or maybe_text(delta.get("refusal")):
+        if text := a_text(delta.get("content")) or a_text(delta.get("refusal")):
             self._say("text", text)
-        for piece in maybe_dicts(delta.get("tool_calls")):
+        for piece in objects_among(delta.get("tool_calls")):
             self._take(piece)
         self._pour()
         return self._taken()
@@ -144,16 +138,16 @@ class AnthropicEncoder:
         self._details, self._is_thought_over = [], False
 
     def _take(self, piece: Json) -> None:
-        index, call_id = piece.get("index"), maybe_text(piece.get("id"))
+        index, call_id = piece.get("index"), a_text(piece.get("id"))
         known = [call for call in self._calls if call.index == index]
         # Some providers give every call index 0: another id is another call.
         if not known or (call_id and known[-1].id and known[-1].id != call_id):
             self._calls.append(_Call(index))
             known = self._calls[-1:]
-        call, function = known[-1], maybe_dict(piece.get("function"))
+        call, function = known[-1], an_object(piece.get("function"))
         call.id = call.id or call_id
-        call.name = call.name or maybe_text(function.get("name"))
-        call.arguments += maybe_text(function.get("arguments"))
+        call.name = call.name or a_text(function.get("name"))
+        call.arguments += a_text(function.get("arguments"))
 
     def _pour(self, is_last: bool = False) -> None:
         while self._at < len(self._calls):

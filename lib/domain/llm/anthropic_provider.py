@@ -9,19 +9,12 @@ from __future__ import annotations
 from lib.domain.llm.anthropic_decoder import AnthropicDecoder
 from lib.domain.llm.anthropic_effort import thinking_for
 from lib.domain.llm.anthropic_formats import schema_in
-from lib.domain.llm.anthropic_shape import (
-    FINISH_REASONS,
-    chat_usage_from,
-    json_text,
-    maybe_dict,
-    maybe_dicts,
-    maybe_text,
-    need,
-)
+from lib.domain.llm.anthropic_shape import FINISH_REASONS, chat_usage_from, json_text, need
 from lib.domain.llm.anthropic_thoughts import thoughts_from
 from lib.domain.llm.anthropic_tools import tools_from
 from lib.domain.llm.anthropic_turns import is_unsigned_call_answered, turns_from
 from lib.domain.llm.dialects import Options, Stamp
+from lib.domain.llm.loose import a_text, an_object, objects_among
 from lib.domain.llm.refusals import NotForThisModel, refusal_from, said_in, status_in
 from lib.domain.llm.wire import Json
 from lib.errors import Rejected, Unavailable
@@ -57,7 +50,7 @@ class AnthropicProvider:
             chat,
             options,
             said,
-            is_forced=maybe_dict(request.get("tool_choice")).get("type") in ("any", "tool"),
+            is_forced=an_object(request.get("tool_choice")).get("type") in ("any", "tool"),
             is_unsigned=is_unsigned_call_answered(turns),
         )
         request |= {"max_tokens": said or MAX_TOKENS + extra_tokens}
@@ -75,19 +68,19 @@ class AnthropicProvider:
         Raises:
             PotokError: the answer is an error with status 200, or no message.
         """
-        answer = maybe_dict(answer)
+        answer = an_object(answer)
         if answer.get("type") == "error" or "error" in answer:
             raise refusal_from(status_in(answer.get("error")), said_in(answer))
         if not isinstance(answer.get("content"), list):
             raise Unavailable("Anthropic's answer is no message: it has no content")
-        blocks = maybe_dicts(answer["content"])
-        texts = [maybe_text(block.get("text")) for block in blocks if block.get("type") == "text"]
+        blocks = objects_among(answer["content"])
+        texts = [a_text(block.get("text")) for block in blocks if block.get("type") == "text"]
         calls = [_tool_call(block) for block in blocks if block.get("type") == "tool_use"]
         text = "".join(texts)
         message: Json = {"role": "assistant", "content": None if calls and not text else text}
         message |= thoughts_from(blocks)
         message |= {"tool_calls": calls} if calls else {}
-        finish_reason = FINISH_REASONS.get(maybe_text(answer.get("stop_reason")), "stop")
+        finish_reason = FINISH_REASONS.get(a_text(answer.get("stop_reason")), "stop")
         return {
             "id": f"chatcmpl-{stamp.id}",
             "object": "chat.completion",
@@ -138,8 +131,8 @@ def _sampling(chat: Json) -> Json:
 
 
 def _tool_call(block: Json) -> Json:
-    arguments = json_text(maybe_dict(block.get("input")))
+    arguments = json_text(an_object(block.get("input")))
     if arguments is None:
         raise Unavailable("Anthropic's answer has a tool call nested too deep")
-    function = {"name": maybe_text(block.get("name")), "arguments": arguments}
-    return {"id": maybe_text(block.get("id")), "type": "function", "function": function}
+    function = {"name": a_text(block.get("name")), "arguments": arguments}
+    return {"id": a_text(block.get("id")), "type": "function", "function": function}

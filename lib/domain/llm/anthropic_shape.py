@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import orjson
 
+from lib.domain.llm.loose import a_text, an_object
 from lib.domain.llm.wire import Json
 from lib.errors import Rejected
 
@@ -64,21 +65,6 @@ def objects(value: Any, where: str) -> list[Json]:
     return [need(item, dict, f"{where}[{n}]") for n, item in enumerate(need(value, list, where))]
 
 
-def maybe_dict(value: Any) -> Json:
-    """The object, or an empty one for anything else: what a provider sends need not be there."""
-    return value if isinstance(value, dict) else {}
-
-
-def maybe_dicts(value: Any) -> list[Json]:
-    """The objects of a list, without whatever else it holds; of no list: none."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def maybe_text(value: Any) -> str:
-    """The text, or "" for anything else."""
-    return value if isinstance(value, str) else ""
-
-
 def json_text(value: Any) -> str | None:
     """The value as JSON; None when it cannot be written, being nested too deep."""
     try:
@@ -87,18 +73,9 @@ def json_text(value: Any) -> str | None:
         return None
 
 
-def object_in(text: str) -> Json | None:
-    """The object that a text holds as JSON, ``{}`` for an empty one; None: it holds none."""
-    try:
-        found = orjson.loads(text) if text.strip() else {}
-    except ValueError:  # also for half of a surrogate pair
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def stop_reason_from(finish_reason: Any, has_calls: bool) -> str:
     """Anthropic's reason. Some providers say ``stop`` after a call, which would end the loop."""
-    reason = _STOP_REASONS.get(maybe_text(finish_reason), "end_turn")
+    reason = _STOP_REASONS.get(a_text(finish_reason), "end_turn")
     return "tool_use" if has_calls and reason == "end_turn" else reason
 
 
@@ -108,7 +85,7 @@ def chat_usage_from(usage: Any) -> Json:
     written = _count(usage, "cache_creation_input_tokens")
     prompt = _count(usage, "input_tokens") + read + written
     completion = _count(usage, "output_tokens")
-    thought = _count(maybe_dict(usage).get("output_tokens_details"), "thinking_tokens")
+    thought = _count(an_object(usage).get("output_tokens_details"), "thinking_tokens")
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -120,7 +97,7 @@ def chat_usage_from(usage: Any) -> Json:
 
 def usage_from(usage: Any) -> Json:
     """Anthropic's usage of a chat's; zeros for what is not said."""
-    details = maybe_dict(usage).get("prompt_tokens_details")
+    details = an_object(usage).get("prompt_tokens_details")
     read, written = _count(details, "cached_tokens"), _count(details, "cache_write_tokens")
     found = {
         "input_tokens": max(0, _count(usage, "prompt_tokens") - read - written),
@@ -128,12 +105,12 @@ def usage_from(usage: Any) -> Json:
         "cache_read_input_tokens": read,
         "output_tokens": _count(usage, "completion_tokens"),
     }
-    thought = _count(maybe_dict(usage).get("completion_tokens_details"), "reasoning_tokens")
+    thought = _count(an_object(usage).get("completion_tokens_details"), "reasoning_tokens")
     return found | ({"output_tokens_details": {"thinking_tokens": thought}} if thought else {})
 
 
 def _count(fields: Any, key: str) -> int:
-    value = maybe_dict(fields).get(key)
+    value = an_object(fields).get(key)
     if isinstance(value, bool) or not isinstance(value, int):
         return 0
     return value if 0 <= value <= _COUNT_AT_MOST else 0

@@ -11,12 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lib.domain.llm.anthropic_shape import (
-    json_text,
-    maybe_dicts,
-    maybe_text,
-    object_in,
-)
+from lib.domain.llm.anthropic_shape import json_text
+from lib.domain.llm.loose import a_text, object_in, objects_among
 from lib.domain.llm.wire import Json
 
 _OWN = "anthropic-claude-v1"  # OpenRouter's name of the format
@@ -27,9 +23,9 @@ def own_block_from(detail: Json) -> Json | None:
     """Anthropic's block of a detail; None: it is not signed, or another provider's."""
     if detail.get("format") not in (None, _OWN):
         return None
-    signature, data = maybe_text(detail.get("signature")), maybe_text(detail.get("data"))
+    signature, data = a_text(detail.get("signature")), a_text(detail.get("data"))
     if detail.get("type") == "reasoning.text" and signature:
-        text = maybe_text(detail.get("text"))
+        text = a_text(detail.get("text"))
         return {"type": "thinking", "thinking": text, "signature": signature}
     if detail.get("type") == "reasoning.encrypted" and data:
         return {"type": "redacted_thinking", "data": data}
@@ -40,7 +36,7 @@ def block_from(detail: Json) -> Json | None:
     """The block that brings a detail back; None: it has nothing that its text alone has not."""
     if own := own_block_from(detail):
         return own
-    if not (maybe_text(detail.get("signature")) or maybe_text(detail.get("data"))):
+    if not (a_text(detail.get("signature")) or a_text(detail.get("data"))):
         return None
     packed = json_text(detail)
     return None if packed is None else {"type": "redacted_thinking", "data": _PACKED + packed}
@@ -53,10 +49,10 @@ def detail_from(block: Json, index: int) -> Json | None:
         block: of an Anthropic answer, or of a client that sends one back.
         index: of the detail in its message.
     """
-    signature, data = maybe_text(block.get("signature")), maybe_text(block.get("data"))
+    signature, data = a_text(block.get("signature")), a_text(block.get("data"))
     own = {"format": _OWN, "index": index}
     if block.get("type") == "thinking" and signature:
-        text = maybe_text(block.get("thinking"))
+        text = a_text(block.get("thinking"))
         return {"type": "reasoning.text", "text": text, "signature": signature} | own
     if block.get("type") != "redacted_thinking" or not data:
         return None
@@ -67,9 +63,9 @@ def detail_from(block: Json, index: int) -> Json | None:
 
 def blocks_of(message: Json) -> list[Json]:
     """The thoughts of a chat message for an Anthropic client; unsigned ones with signature ""."""
-    details = merged(maybe_dicts(message.get("reasoning_details")))
+    details = merged(objects_among(message.get("reasoning_details")))
     blocks = [block for detail in details if (block := block_from(detail))]
-    said = maybe_text(message.get("reasoning_content"))
+    said = a_text(message.get("reasoning_content"))
     if said and all(block["type"] != "thinking" for block in blocks):
         blocks.insert(0, {"type": "thinking", "thinking": said, "signature": ""})
     return blocks
@@ -79,7 +75,7 @@ def thoughts_from(blocks: Iterable[Json]) -> Json:
     """``reasoning_content`` and ``reasoning_details`` of blocks; without what there is none of."""
     said, details = "", list[Json]()
     for block in blocks:
-        said += maybe_text(block.get("thinking")) if block.get("type") == "thinking" else ""
+        said += a_text(block.get("thinking")) if block.get("type") == "thinking" else ""
         if detail := detail_from(block, len(details)):
             details.append(detail)
     found = {"reasoning_content": said, "reasoning_details": details}
@@ -96,7 +92,7 @@ def merged(details: Iterable[Json]) -> list[Json]:
         given = {name: value for name, value in detail.items() if value is not None}
         whole[key] = before | given
         if "text" in before or "text" in given:
-            whole[key]["text"] = maybe_text(before.get("text")) + maybe_text(given.get("text"))
+            whole[key]["text"] = a_text(before.get("text")) + a_text(given.get("text"))
     return list(whole.values())
 
 
@@ -130,4 +126,4 @@ def _is_foreign(block: object) -> bool:
     if not isinstance(block, dict):
         return False
     is_unsigned = block.get("type") == "thinking" and not block.get("signature")
-    return is_unsigned or maybe_text(block.get("data")).startswith(_PACKED)
+    return is_unsigned or a_text(block.get("data")).startswith(_PACKED)

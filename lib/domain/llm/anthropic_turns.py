@@ -12,14 +12,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lib.domain.llm.anthropic_shape import (
-    maybe_dicts,
-    maybe_text,
-    need,
-    object_in,
-    objects,
-)
+from lib.domain.llm.anthropic_shape import need, objects
 from lib.domain.llm.anthropic_thoughts import merged, own_block_from
+from lib.domain.llm.loose import a_text, object_in, objects_among
 from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.wire import Json
 from lib.errors import Rejected
@@ -125,10 +120,10 @@ def _result(message: Json, where: str) -> Json:
 
 
 def _answer(message: Json, where: str) -> list[Json]:
-    details = merged(maybe_dicts(message.get("reasoning_details")))
+    details = merged(objects_among(message.get("reasoning_details")))
     blocks = [block for detail in details if (block := own_block_from(detail))]
     if (content := message.get("content")) is None:
-        content = maybe_text(message.get("refusal"))
+        content = a_text(message.get("refusal"))
     texts = _texts(content, f"{where}.content")
     blocks += [{"type": "text", "text": text} for text in texts]
     calls = message.get("tool_calls")

@@ -89,18 +89,3 @@ def written(value: Json) -> str:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError as exc:
         raise Rejected("the JSON is nested too deep, or holds a number beyond 64 bits") from exc
-
-
-def object_in(text: str) -> Json | None:
-    """The object that a text is the JSON of, as a tool's arguments are; {} for an empty text.
-
-    Returns:
-        None when it is no JSON, or no object.
-    """
-    if not text.strip():
-        return {}
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None

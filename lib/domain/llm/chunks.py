@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lib.domain.llm.dialects import Stamp
+from lib.domain.llm.loose import a_count, a_text, an_object, objects_among
 from lib.domain.llm.wire import Json
 
 
@@ -56,26 +57,6 @@ def counts_in(answer: Json) -> tuple[int, int]:
     """Tokens of the prompt and of the completion; 0 where nobody counted."""
     usage = an_object(answer.get("usage"))
     return a_count(usage.get("prompt_tokens")), a_count(usage.get("completion_tokens"))
-
-
-def an_object(found: object) -> Json:
-    """What was found, if it is an object; else {}."""
-    return found if isinstance(found, dict) else {}
-
-
-def a_text(found: object) -> str:
-    """What was found, if it is a text; else ""."""
-    return found if isinstance(found, str) else ""
-
-
-def a_count(found: object) -> int:
-    """What was found, if it is a whole number; else 0."""
-    return found if isinstance(found, int) and not isinstance(found, bool) else 0
-
-
-def objects_among(found: object) -> list[Json]:
-    """The objects in what was found, if it is a list; else []."""
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 @dataclass(slots=True)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib.domain.llm.checked import optional, required
-from lib.domain.llm.chunks import a_text, an_object, choice_in, counts_in, usage_of
+from lib.domain.llm.chunks import choice_in, counts_in, usage_of
 from lib.domain.llm.dialects import Stamp
 from lib.domain.llm.fim import is_templated, prompt_in
+from lib.domain.llm.loose import a_text, an_object
 from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.wire import SSE_MEDIA, Json, sse
 

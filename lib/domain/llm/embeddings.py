@@ -13,8 +13,9 @@ from base64 import b64decode, b64encode
 from typing import Any
 
 from lib.domain.llm.checked import optional, required, texts
-from lib.domain.llm.chunks import a_count, counts_in, objects_among
+from lib.domain.llm.chunks import counts_in
 from lib.domain.llm.dialects import Options, Stamp
+from lib.domain.llm.loose import a_count, objects_among
 from lib.domain.llm.ollama_answers import check_no_error
 from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.wire import Json

@@ -9,18 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lib.domain.llm.checked import written
-from lib.domain.llm.chunks import (
-    a_count,
-    a_text,
-    an_object,
-    answer_of,
-    call_of,
-    chunk_of,
-    objects_among,
-    usage_chunk,
-    usage_of,
-)
+from lib.domain.llm.chunks import answer_of, call_of, chunk_of, usage_chunk, usage_of
 from lib.domain.llm.dialects import Stamp
+from lib.domain.llm.loose import a_count, a_text, an_object, objects_among
 from lib.domain.llm.refusals import refusal_from, said_in, status_in
 from lib.domain.llm.wire import Event, Json, object_from
 from lib.errors import Unavailable

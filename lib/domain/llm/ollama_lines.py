@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from lib.domain.llm.checked import object_in
-from lib.domain.llm.chunks import Calls, a_text, an_object, choice_in, counts_in, objects_among
+from lib.domain.llm.chunks import Calls, choice_in, counts_in
 from lib.domain.llm.dialects import Stamp
+from lib.domain.llm.loose import a_text, an_object, object_in, objects_among
 from lib.domain.llm.wire import Json, json_line
 from lib.errors import Unavailable
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-from lib.domain.llm.checked import object_in, objects, optional, required, texts, written
+from lib.domain.llm.checked import objects, optional, required, texts, written
 from lib.domain.llm.chunks import call_of
+from lib.domain.llm.loose import object_in
 from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.wire import Json
 from lib.errors import Rejected

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from lib.domain.llm.checked import object_in
 from lib.domain.llm.chunks import answer_of, call_of, chunk_of, usage_chunk, usage_of
 from lib.domain.llm.dialects import Decoder, Encoder, Stamp
+from lib.domain.llm.loose import object_in
 from lib.domain.llm.wire import Event, Json, LineReader
 from lib.errors import PotokError, Rejected
 
