@@ -91,6 +91,9 @@ class _Ledger:
         message, version = read.message, _version_of(read)
         seen = self._seen.get(message.ref)
         if seen is not None and seen.version >= version:
+            if message.kind != "deleted":
+                at = min(message.occurred_at, seen.at)
+                self._seen[message.ref] = replace(seen, at=at)
             return seen.origin
         own = self.by_origin[seen.origin] if seen and seen.origin else None
         theirs = [lead for lead in self.by_origin.values() if lead.person == message.person]

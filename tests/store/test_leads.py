@@ -85,6 +85,17 @@ async def test_what_was_said_days_before_or_is_spam_is_not_adopted(db: Database)
     assert words == ["нужен кредит"]
 
 
+async def test_an_edit_that_comes_after_a_later_one_tells_when_its_message_was_written(
+    db: Database,
+) -> None:
+    """Before the wish, so it is adopted: in one batch as one by one."""
+    later = read(1, "Здравствуйте", message_id=1, kind="edited", at=2 * MINUTE)
+    earlier = read(2, "Здрав", message_id=1, kind="edited", at=-MINUTE)
+    await grown(db, later, earlier, read(3, "нужен кредит"))
+    _, words = await the_lead(db)
+    assert words == ["Здравствуйте", "нужен кредит"]
+
+
 async def test_two_people_have_two_leads_also_in_one_chat(db: Database) -> None:
     ours, theirs, more = await grown(
         db,
