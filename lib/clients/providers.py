@@ -33,10 +33,16 @@ OF_OURS: Mapping[Kind, Mapping[str, str]] = {
 
 
 class Providers:
-    """Asks providers. Made inside a running event loop, whose connections it keeps."""
+    """Asks providers. Made inside a running event loop, whose connections it keeps.
 
-    def __init__(self, ways: Ways) -> None:
+    Args:
+        ways: the connections.
+        quotes: whether an error tells what a provider said, which may be a piece of the question.
+    """
+
+    def __init__(self, ways: Ways, *, quotes: bool = True) -> None:
         self.ways = ways
+        self._quotes = quotes
 
     @asynccontextmanager
     async def asked(
@@ -75,7 +81,7 @@ class Providers:
                 ) as response,
             ):
                 if response.status >= 300:
-                    raise await _refusal(response, key)
+                    raise await _refusal(response, key, quotes=self._quotes)
                 yield response
 
     async def fetch(self, provider: Provider, key: str | None, path: str) -> Any:
@@ -88,7 +94,7 @@ class Providers:
             return json_from(await read(response))
 
 
-async def read(response: aiohttp.ClientResponse) -> bytes:
+async def read(response: aiohttp.ClientResponse, limit_bytes: int = ANSWER_LIMIT_BYTES) -> bytes:
     """A whole body.
 
     Raises:
@@ -98,8 +104,8 @@ async def read(response: aiohttp.ClientResponse) -> bytes:
     with translated():
         async for piece in response.content.iter_any():
             raw += piece
-            if len(raw) > ANSWER_LIMIT_BYTES:
-                raise Unavailable(f"the answer is above {ANSWER_LIMIT_BYTES} bytes")
+            if len(raw) > limit_bytes:
+                raise Unavailable(f"the answer is above {limit_bytes} bytes")
     return bytes(raw)
 
 
@@ -108,7 +114,7 @@ def json_from(raw: bytes) -> Any:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as exc:
-        raise Unavailable("the answer is no JSON") from exc
+        raise Unavailable("the answer cannot be read: it is no JSON") from exc
 
 
 @contextmanager
@@ -142,7 +148,9 @@ def _authorization(kind: Kind, key: str | None) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-async def _refusal(response: aiohttp.ClientResponse, key: str | None) -> PotokError:
+async def _refusal(
+    response: aiohttp.ClientResponse, key: str | None, *, quotes: bool
+) -> PotokError:
     raw = await response.content.read(ERROR_LIMIT_BYTES)
     try:
         body = orjson.loads(raw)
@@ -154,6 +162,8 @@ async def _refusal(response: aiohttp.ClientResponse, key: str | None) -> PotokEr
     error = body.get("error") if isinstance(body, dict) else None
     if status in (200, 500):
         status = status_in(error, status)
+    if not quotes:
+        return refusal_from(status, "", _seconds(response.headers))
     said = said_in(body) or " ".join(_TAG.sub(b" ", raw).decode("utf-8", "replace").split())
     if key:
         said = said.replace(key, "…")  # some repeat a key that they refuse; a client reads this

@@ -79,7 +79,7 @@ async def test_a_fenced_answer_is_as_good(control: httpx.AsyncClient, llm: Llm) 
         ("nonsense", "not JSON"),
         ("wrong_shape", "lacks phone"),
         ("truncated", "broke off"),
-        ("error_in_200", "failed with 502"),
+        ("error_in_200", "status 502"),
         ("empty_choices", "no choices"),
         ("html", "no chat completion|cannot be read"),
         ("cut", "hung up|cannot be read"),
@@ -147,7 +147,7 @@ async def test_a_server_that_is_away_is_unavailable() -> None:
 
 
 async def test_a_schema_that_is_not_strict_is_rejected(llm: Llm) -> None:
-    with pytest.raises(Rejected, match="llm: refused with 400: check LLM_MODEL") as caught:
+    with pytest.raises(Rejected, match="llm: status 400: check LLM_MODEL") as caught:
         await llm.complete_json(MESSAGES, "lead", {"type": "object", "properties": {}})
     assert "additionalProperties" not in str(caught.value), "its words may quote the message"
 
