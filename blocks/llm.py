@@ -178,10 +178,7 @@ async def _keys() -> dict[str, str]:
 
 
 async def _egresses() -> dict[str, Egress]:
-    return {
-        name: Egress(values.get("proxy"), tuple(values.get("dns") or ()))
-        for name, values in (await _documents(EgressWay)).items()
-    }
+    return {name: Egress.of(values) for name, values in (await _documents(EgressWay)).items()}
 
 
 async def _documents(kind: type[Block]) -> dict[str, dict[str, Any]]:

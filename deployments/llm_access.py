@@ -84,7 +84,8 @@ class Vault:
                 log.warning("keys.not_refreshed reason=%s", exc)
             else:
                 self._keys = provider_keys(self._settings) | _keys_in(keys)
-                await self._ways.set(egresses(self._settings) | _egresses_in(ways))
+                known = {name: Egress.of(values) for name, values in ways.items()}
+                await self._ways.set(egresses(self._settings) | known)
             await asyncio.sleep(REFRESH_S)
 
 
@@ -94,11 +95,4 @@ def _keys_in(blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         name: str(values["api_key"])
         for name, values in blocks.items()
         if not sandbox_access.is_sandbox(values)
-    }
-
-
-def _egresses_in(blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, Egress]:
-    return {
-        name: Egress(values.get("proxy"), tuple(values.get("dns") or ()))
-        for name, values in blocks.items()
     }

@@ -9,7 +9,7 @@ Source: shared facts of each vendor's API, read 2026-11-22.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -92,6 +92,23 @@ class Providers:
         """
         async with self.asked(provider, key, path, None) as response:
             return json_from(await read(response))
+
+
+def key_for(provider: Provider, credential: Callable[[str], str | None]) -> str | None:
+    """A provider's key; None when it asks for none.
+
+    Args:
+        provider: whose.
+        credential: a key by the name of its block; None: nobody has configured it.
+
+    Raises:
+        Denied: there is none.
+    """
+    if provider.credential is None:
+        return None
+    if (key := credential(provider.credential)) is None:
+        raise Denied(f"there is no key for {provider.credential}: set it, then `potok init`")
+    return key
 
 
 async def read(response: aiohttp.ClientResponse, limit_bytes: int = ANSWER_LIMIT_BYTES) -> bytes:

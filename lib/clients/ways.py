@@ -6,9 +6,10 @@ read 2026-11-25.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import aiohttp
 from aiohttp_socks import ProxyConnector
@@ -33,6 +34,11 @@ class Egress:
 
     proxy: str | None = field(default=None, repr=False)
     dns: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, block: Mapping[str, Any]) -> Self:
+        """The way out that a block's values describe."""
+        return cls(block.get("proxy"), tuple(block.get("dns") or ()))
 
 
 @dataclass(slots=True)

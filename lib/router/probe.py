@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lib.clients.providers import Providers, read, translated
+from lib.clients.providers import Providers, key_for, read, translated
 from lib.domain.llm import asks
 from lib.domain.llm.dialects import Stamp
 from lib.domain.llm.exchange import Exchange, Question
@@ -107,7 +107,7 @@ class Probe:
 
     async def _first_token(self, provider: Provider, candidate: Candidate, embeds: bool) -> None:
         exchange = _question(provider, candidate, embeds)
-        key = self._key(provider)
+        key = key_for(provider, self._credential)
         with translated():
             async with (
                 asyncio.timeout(provider.timeouts.first_token),
@@ -126,7 +126,7 @@ class Probe:
             raise Unavailable("it says nothing")
 
     async def _seen(self, provider: Provider) -> _Seen:
-        key = self._key(provider)
+        key = key_for(provider, self._credential)
         with translated():
             async with asyncio.timeout(LIST_WITHIN_S):
                 path = LISTS.get(provider.kind, "/models")
@@ -153,9 +153,6 @@ class Probe:
                 answers[name] = way
                 break
         return answers
-
-    def _key(self, provider: Provider) -> str | None:
-        return None if provider.credential is None else self._credential(provider.credential)
 
 
 def _finding(candidate: Candidate, state: str, reason: str = "") -> Finding:

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 import aiohttp
 
-from lib.clients.providers import Providers, read, translated
+from lib.clients.providers import Providers, key_for, read, translated
 from lib.domain.llm.dialects import Stamp
 from lib.domain.llm.exchange import Ask, Exchange, Whole
 from lib.domain.llm.refusals import NoSuchModel, NotForThisModel
@@ -184,7 +184,7 @@ class Router:
     ) -> T:
         stamp = Stamp(secrets.token_hex(12), int(time.time()), candidate.model)
         exchange = ask.exchange(provider.kind, candidate, stamp)
-        key = self._key(provider)
+        key = key_for(provider, self.credential)
         async with self.slots.place(
             candidate.provider, provider.at_once, provider.queue_s, provider.queue
         ):
@@ -221,14 +221,6 @@ class Router:
         table = self.shelf.table
         candidates = candidates_for(table, name).candidates
         return any(table.providers[each.provider].kind == "anthropic" for each in candidates)
-
-    def _key(self, provider: Provider) -> str | None:
-        if provider.credential is None:
-            return None
-        key = self.credential(provider.credential)
-        if key is None:
-            raise Denied(f"there is no key for {provider.credential}: set it, then `potok init`")
-        return key
 
     def _kept_as(self, ask: Ask) -> bytes | None:
         if ask.cache_key is None or not self.shelf.table.cache_s:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import orjson
 
+from lib.domain.llm.checked import WORDS, is_a
 from lib.domain.llm.loose import a_text, an_object
 from lib.domain.llm.wire import Json
 from lib.errors import Rejected
@@ -32,14 +33,6 @@ _STOP_REASONS = {
     "content_filter": "refusal",
 }
 _COUNT_AT_MOST = 2**50  # their sums can still be written
-_KINDS: dict[type, tuple[type | tuple[type, ...], str]] = {
-    str: (str, "a text"),
-    int: (int, "a whole number"),
-    float: ((int, float), "a number"),
-    bool: (bool, "true or false"),
-    dict: (dict, "an object"),
-    list: (list, "a list"),
-}
 
 
 def need(value: Any, kind: type[T], where: str) -> T:
@@ -53,11 +46,10 @@ def need(value: Any, kind: type[T], where: str) -> T:
     Raises:
         Rejected: it is missing or of another kind.
     """
-    types, words = _KINDS[kind]
-    if isinstance(value, types) and (kind is bool or not isinstance(value, bool)):
+    if is_a(value, kind):
         return cast("T", value)
     state = "missing" if value is None else "of the wrong kind"
-    raise Rejected(f"{where} is {state}: {words} is needed")
+    raise Rejected(f"{where} is {state}: {WORDS[kind]} is needed")
 
 
 def objects(value: Any, where: str) -> list[Json]:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 
 from lib.domain.llm.wire import Json
 from lib.errors import Rejected
 
-T = TypeVar("T", str, bool, int, list[Any], Json)
+T = TypeVar("T", str, bool, int, float, list[Any], Json)
 
-_WORDS: dict[type, str] = {
+WORDS: dict[type, str] = {
     str: "a text",
     bool: "true or false",
     int: "a whole number",
+    float: "a number",
     list: "a list",
     dict: "an object",
 }
+
+
+def is_a(value: object, kind: type) -> bool:
+    """Whether a JSON value is of a kind: true is no number, and a whole number is a float too."""
+    wanted = (int, float) if kind is float else kind
+    return isinstance(value, wanted) and (kind is bool or not isinstance(value, bool))
 
 
 def optional(body: Json, key: str, kind: type[T], at: str = "") -> T | None:
@@ -32,9 +39,9 @@ def optional(body: Json, key: str, kind: type[T], at: str = "") -> T | None:
     found = body.get(key)
     if found is None:
         return None
-    if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
-        raise Rejected(f"`{at}{key}` must be {_WORDS[kind]}")
-    return found
+    if not is_a(found, kind):
+        raise Rejected(f"`{at}{key}` must be {WORDS[kind]}")
+    return cast(T, found)
 
 
 def required(body: Json, key: str, kind: type[T], at: str = "") -> T:
@@ -46,16 +53,6 @@ def required(body: Json, key: str, kind: type[T], at: str = "") -> T:
     found = optional(body, key, kind, at)
     if found is None or (kind is not int and not found):
         raise Rejected(f"`{at}{key}` is missing or empty")
-    return found
-
-
-def number(body: Json, key: str) -> float | None:
-    """The number in a field, whole or not; None when it is null or absent."""
-    found = body.get(key)
-    if found is None:
-        return None
-    if not isinstance(found, int | float) or isinstance(found, bool):
-        raise Rejected(f"`{key}` must be a number")
     return found
 
 

@@ -15,6 +15,7 @@ from lib.domain.llm.chunks import choice_in, counts_in, usage_of
 from lib.domain.llm.dialects import Stamp
 from lib.domain.llm.fim import is_templated, prompt_in
 from lib.domain.llm.loose import a_text, an_object
+from lib.domain.llm.openai_client import OpenAiClient
 from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.wire import SSE_MEDIA, Json, sse
 
@@ -29,7 +30,6 @@ _SAME = (
     "top_p",
     "user",
 )
-_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
 class CompletionsClient:
@@ -69,10 +69,8 @@ class CompletionsClient:
         return CompletionsEncoder(stamp, wants is True)
 
     def error_from(self, status: int, code: str, message: str) -> Json:
-        """An error's body, as OpenAI has it."""
-        otherwise = "api_error" if status >= 500 else "invalid_request_error"
-        kind = _TYPES.get(status, otherwise)
-        return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+        """As in chat completions."""
+        return OpenAiClient().error_from(status, code, message)
 
 
 @dataclass(slots=True)

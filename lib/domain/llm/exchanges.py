@@ -12,7 +12,7 @@ from lib.domain.llm.exchange import Exchange, Question, Streaming, Whole
 from lib.domain.llm.fim import GenerateProvider
 from lib.domain.llm.ollama_provider import OllamaProvider
 from lib.domain.llm.openai_provider import OpenAiProvider
-from lib.domain.llm.raw import dumped, object_of, with_model
+from lib.domain.llm.raw import dumped, object_of, with_model, written
 from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.table import Candidate, Kind
 from lib.domain.llm.usage import usage_from
@@ -79,7 +79,7 @@ def translated(
     def whole(raw: bytes) -> Whole:
         answer = provider.chat_from(object_of(raw), stamp)
         told = client.answer_from(answer, question.body, stamp)
-        return Whole(dumped(told), usage_from(answer.get("usage")))
+        return Whole(written(told), usage_from(answer.get("usage")))
 
     def streaming() -> Streaming:
         encoder = client.encoder(question.body, stamp)
@@ -152,7 +152,7 @@ def embedding(path: str, body: Json, told: Callable[[Json], Json]) -> Exchange:
     def whole(raw: bytes) -> Whole:
         answer = object_of(raw)
         found = told(answer)
-        return Whole(dumped(found), usage_from(found.get("usage") or _counts(found)))
+        return Whole(written(found), usage_from(found.get("usage") or _counts(found)))
 
     def streaming() -> Streaming:
         raise NotForThisModel("vectors do not stream")

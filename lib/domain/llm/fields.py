@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from lib.domain.llm.checked import is_a
 from lib.domain.llm.wire import Json
 from lib.errors import Rejected
 
@@ -49,8 +50,7 @@ class Fields:
         value: Any = self.json.get(key)
         if value is None:
             return None
-        wanted: type | tuple[type, ...] = (int, float) if kind is float else kind
-        if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+        if not is_a(value, kind):
             raise self.mistyped(key, _NAMES[kind])
         return cast(T, value)
 

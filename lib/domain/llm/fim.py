@@ -28,7 +28,7 @@ _FIM = re.compile(
     r"|<\|code_(?:prefix|suffix|middle)\|>"  # GLM, CodeGeeX
     r"|^<PRE> |<(?:SUF|MID)>"  # CodeLlama; elsewhere <PRE> is HTML
 )
-_CODESTRAL = ("[PREFIX]", "[SUFFIX]")  # it writes both; one alone is a placeholder in a text
+_CODESTRAL = ("[PREFIX]", "[SUFFIX]")  # it writes both; one alone may stand in any text
 _CHAT = re.compile(
     r"<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|begin_of_text\|>|^(?:<s>)?\s*\[INST\]"
 )

@@ -5,7 +5,7 @@ Source: facts of Ollama's server (source fb30760) and SDK 0.6.3, read 2026-11-22
 
 from __future__ import annotations
 
-from lib.domain.llm.checked import number, optional, required, texts
+from lib.domain.llm.checked import optional, required, texts
 from lib.domain.llm.dialects import Options
 from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.wire import Json
@@ -47,7 +47,7 @@ def request_of(asked: Json, options: Options, fields: Json) -> Json:
 
 def _options_from(asked: Json, options: Options) -> Json:
     found = {
-        name: number(asked, field)
+        name: optional(asked, field, float)
         for field, name in KNOBS.items()
         if options.temperature or field not in _OF_TEMPERATURE
     }
@@ -64,7 +64,7 @@ def _options_from(asked: Json, options: Options) -> Json:
 
 def chat_fields_from(options: Json) -> Json:
     """The fields of a chat request for Ollama's options; those of loading a model are left out."""
-    fields: Json = {field: number(options, name) for field, name in KNOBS.items()}
+    fields: Json = {field: optional(options, name, float) for field, name in KNOBS.items()}
     limit = optional(options, "num_predict", int)
     fields["max_tokens"] = limit if limit and limit > 0 else None  # -1: endless, -2: the context
     fields["stop"] = texts(options, "stop") or None

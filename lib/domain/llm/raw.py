@@ -45,6 +45,14 @@ def dumped(value: Json, *, is_sorted: bool = False) -> bytes:
         raise Rejected("the body is nested too deeply, or a text in it is no UTF-8") from exc
 
 
+def written(value: Json) -> bytes:
+    """A provider's answer for a client; raises Unavailable where ``dumped`` raises Rejected."""
+    try:
+        return dumped(value)
+    except Rejected as exc:
+        raise Unavailable("the provider's answer is nested too deeply, or no UTF-8") from exc
+
+
 def object_of(raw: bytes) -> Json:
     """A provider's answer as a JSON object; raises Unavailable when it is none."""
     try:

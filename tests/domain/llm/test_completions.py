@@ -189,7 +189,7 @@ def _without_null(choice: Json) -> Json:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, "invalid_request_error"), (429, "rate_limit_error"), (503, "api_error")],
+    [(400, "invalid_request_error"), (429, "rate_limit_error"), (503, "server_error")],
 )
 def test_errors(status: int, kind: str) -> None:
     assert CLIENT.error_from(status, "c", "words")["error"] == {
