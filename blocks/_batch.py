@@ -8,14 +8,16 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from lib.domain.batches import hold_back
 from lib.domain.inbound import InboundMessage
 from lib.domain.inquiry import Inquiry
 from lib.domain.leads import LeadState
-from lib.errors import Denied, PotokError, Unavailable
+from lib.errors import Denied, PotokError, RateLimited, Unavailable
 from lib.store.failures import StatementFailed
+from lib.store.settlements import Settlement
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +57,26 @@ class BatchItem:
     @property
     def is_worth_a_retry(self) -> bool:
         """Whether the same message may succeed later. A bug's error is unknown, so yes."""
-        return not isinstance(self.error, PotokError) or isinstance(
-            self.error, Unavailable | Denied
-        )
+        return _may_succeed_later(self.error)
+
+
+def settlement_of(
+    delivery_id: int, outcome: dict[str, Any], error: BaseException | None
+) -> Settlement:
+    """What the inbox is told of a delivery."""
+    if error is None:
+        return Settlement(delivery_id, outcome)
+    return Settlement(
+        delivery_id,
+        outcome,
+        error=error_text(error),
+        retry=_may_succeed_later(error),
+        retry_after_s=error.retry_after_s if isinstance(error, RateLimited) else 0.0,
+    )
+
+
+def _may_succeed_later(error: BaseException | None) -> bool:
+    return not isinstance(error, PotokError) or isinstance(error, Unavailable | Denied)
 
 
 class LeadBatch:

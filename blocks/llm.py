@@ -81,9 +81,7 @@ class ModelRouter(Block):
 
     async def open(self) -> tuple[Router, Database]:
         """The router and our database, shared by the runs of a process."""
-        store = await load(Store, "main")
-        dsn = store.dsn.get_secret_value()
-        database = shared(("database", dsn), lambda: Database(dsn))
+        database = (await load(Store, "main")).database()
         given = (self.table, *sorted(self.addresses.items()))
         router = shared(("router", given), lambda: self._router(database))
         router.shelf.look()

@@ -16,11 +16,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from pydantic import Field, HttpUrl, SecretStr
 
-from blocks._batch import BatchItem, LeadBatch, error_text
+from blocks._batch import BatchItem, LeadBatch, settlement_of
 from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
 from blocks._shared import shared
 from lib.domain.inbound import InboundMessage
-from lib.errors import RateLimited
 from lib.store.batches import Batches
 from lib.store.claims import Claims
 from lib.store.engine import Database
@@ -39,6 +38,11 @@ class Store(Block):
 
     dsn: SecretStr = Field(description="As in postgresql://user:password@host:port/database.")
 
+    def database(self) -> Database:
+        """The database, shared by the runs of a process."""
+        dsn = self.dsn.get_secret_value()
+        return shared(("database", dsn), lambda: Database(dsn))
+
     @asynccontextmanager
     async def hold(self, batch_id: UUID) -> AsyncIterator[Database]:
         """The database, with a batch held in this process's hands for as long as the block lasts.
@@ -46,8 +50,7 @@ class Store(Block):
         Raises:
             Rejected: another living run has the batch.
         """
-        dsn = self.dsn.get_secret_value()
-        database = shared(("database", dsn), lambda: Database(dsn))
+        database = self.database()
         async with Batches(database).hold(batch_id):
             yield database
 
@@ -142,16 +145,7 @@ def _read(item: BatchItem) -> ReadMessage:
 
 
 def _settlement(item: BatchItem) -> Settlement:
-    error = item.error
     outcome: dict[str, Any] = {"result": item.outcome, "ms": item.ms}
     if item.lead is not None:
         outcome |= {"lead_id": item.lead.id, "crm_id": item.lead.crm_id}
-    if error is None:
-        return Settlement(item.delivery_id, outcome)
-    return Settlement(
-        item.delivery_id,
-        outcome,
-        error=error_text(error),
-        retry=item.is_worth_a_retry,
-        retry_after_s=error.retry_after_s if isinstance(error, RateLimited) else 0.0,
-    )
+    return settlement_of(item.delivery_id, outcome, item.error)

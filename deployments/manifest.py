@@ -13,6 +13,8 @@ from lib.clients.prefect_api import PrefectApi
 from lib.errors import Rejected
 
 INBOX = "inbox"  # the tag of a deployment that takes batches of the inbox
+FOLLOW_UP = "follow-up"  # the tag of one of them that takes what gathered in FOLLOW_UP_S
+FOLLOW_UP_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ def entries(path: Path = ROOT / "prefect.yaml") -> list[Entry]:
 def inbox_deployments() -> list[str]:
     """The deployments that take their work from the inbox, as ``flow/deployment``."""
     return [entry.name for entry in entries() if INBOX in entry.tags]
+
+
+def pauses_s() -> dict[str, float]:
+    """Seconds between two batches of a deployment that may take its time."""
+    return {entry.name: FOLLOW_UP_S for entry in entries() if FOLLOW_UP in entry.tags}
 
 
 async def missing(settings: Settings) -> list[str]:

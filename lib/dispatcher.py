@@ -4,9 +4,9 @@
         ▲                 │  no living run                 └─► failed, dead
         └────give back────┘
 
-One message at rest leaves at once as a batch of one. While ``max_open`` runs are busy messages
-gather, and the next run takes them all. Any number of dispatchers may run: a claim is one
-transaction, and a run is created under the batch's own id, so twice is once.
+One message at rest leaves at once. While ``max_open`` runs are busy messages gather, and the next
+run takes them all. Any number of dispatchers may run: a claim is one transaction, and a run is
+created under the batch's own id, so twice is once.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol
 from uuid import UUID
@@ -78,14 +78,12 @@ class DispatchLimits:
     Attributes:
         max_open: batches of one deployment that may be in the hands of runs at once.
         max_batch: deliveries in a batch.
-        gather_s: the shortest pause between two claims for a deployment while runs are busy: a run
-            costs Prefect 0.1 s of CPU, whether it takes one message or a hundred.
+        gather_s: the shortest pause between two claims for a deployment while runs are busy.
+        pauses_s: the same, busy or not, for those that may take their time.
         poll_s: the longest pause between two looks at the inbox; wake-ups make it shorter.
         recover_s: the pause between two looks at open batches.
-        grace_s: how long a batch may be without its run's lock before it is given back: a run
-            that has started, or, with no run at all, the dispatcher that claimed it, is gone.
-        pending_s: how long a run that a worker has taken may be without the lock: its worker or
-            its process died before the batch was started.
+        grace_s: how long a batch may be held by no living run or dispatcher until it is given back.
+        pending_s: the same, for a run that a worker has taken and that never started its batch.
     """
 
     max_open: int = 2
@@ -95,6 +93,7 @@ class DispatchLimits:
     recover_s: float = 2.0
     grace_s: float = 10.0
     pending_s: float = 30.0
+    pauses_s: Mapping[str, float] = field(default_factory=dict)
 
 
 class Dispatcher:
@@ -131,7 +130,7 @@ class Dispatcher:
     def stop(self) -> None:
         """Claim no more; ``run`` returns when the turn that is under way is over."""
         self._is_stopping = True
-        self._wake.set()
+        self.wake()
 
     def is_alive(self) -> bool:
         """Whether the loop turned lately."""
@@ -144,17 +143,20 @@ class Dispatcher:
             while not self._is_stopping:
                 self._wake.clear()
                 try:
-                    await self.turn()
-                    self.turned_at = asyncio.get_running_loop().time()
-                except PotokError as exc:
-                    log.warning("dispatch.paused reason=%s", exc)
-                    self.turned_at = asyncio.get_running_loop().time()
+                    await self._turn_once()
                 except Exception:  # a bug in one turn; should it last, /readyz tells
                     log.exception("dispatch.failed")
                 await self._pause()
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
+
+    async def _turn_once(self) -> None:
+        try:
+            await self.turn()
+        except PotokError as exc:
+            log.warning("dispatch.paused reason=%s", exc)
+        self.turned_at = asyncio.get_running_loop().time()
 
     async def _pause(self) -> None:
         try:
@@ -213,8 +215,10 @@ class Dispatcher:
     async def _claim(self, deployment: str) -> Claim | None:
         """What waits, unless it should gather."""
         loop = asyncio.get_running_loop()
-        left_s = self._claimed_at.get(deployment, -inf) + self._limits.gather_s - loop.time()
-        if left_s > 0 and await self._batches.are_open(deployment):
+        pauses_s = self._limits.pauses_s
+        pause_s = pauses_s.get(deployment, self._limits.gather_s)
+        left_s = self._claimed_at.get(deployment, -inf) + pause_s - loop.time()
+        if left_s > 0 and (deployment in pauses_s or await self._batches.are_open(deployment)):
             loop.call_later(left_s, self.wake)
             return None
         claim = await self._claims.claim(deployment, self._limits.max_batch, self._limits.max_open)
@@ -224,15 +228,11 @@ class Dispatcher:
 
     async def _start(self, claim: Claim) -> bool:
         """Start a claim's run; false when that must wait."""
-        more = f" +{claim.size - 1}" if claim.size > 1 else ""
+        name = claim.first_key + (f" +{claim.size - 1}" if claim.size > 1 else "")
+        given = {"key": key_of(claim.batch_id), "name": name}
+        asked = {"batch_id": str(claim.batch_id)}
         try:
-            run_id = await self._runs.start(
-                claim.deployment,
-                {"batch_id": str(claim.batch_id)},
-                key=key_of(claim.batch_id),
-                name=claim.first_key + more,
-                tags=["inbox"],
-            )
+            run_id = await self._runs.start(claim.deployment, asked, **given, tags=["inbox"])
         except (Rejected, Unavailable) as exc:  # the batches of others must not wait for it
             log.warning("batch.not_started batch_id=%s reason=%s", claim.batch_id, exc)
             return False

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from deployments.alarm import Alarm
-from deployments.manifest import inbox_deployments
+from deployments.manifest import inbox_deployments, pauses_s
 from deployments.settings import Settings
 from deployments.warm import POOL
 from deployments.warm.reaper import Reaper
@@ -37,7 +37,7 @@ async def serve(settings: Settings) -> None:
         database,
         WarmRuns(prefect, worker, POOL),
         inbox_deployments(),
-        DispatchLimits(settings.runs_at_once, settings.batch_size),
+        DispatchLimits(settings.runs_at_once, settings.batch_size, pauses_s=pauses_s()),
         Alarm(prefect, Inbox(database)),
     )
     working = asyncio.create_task(worker.start(printer=lambda _: None))

@@ -8,7 +8,7 @@ once and by no clock: its lock is free.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from sqlmodel import col
 
 from lib.store.engine import Database, Session
 from lib.store.hold import HELD, Hold
-from lib.store.inbox import CHANNEL
+from lib.store.inbox import CHANNEL, NewDelivery
 from lib.store.lives import LIFE
 from lib.store.settlements import Settlement
 from lib.store.tables import Batch, Delivery
@@ -57,6 +57,16 @@ _OPEN = text(
         or {HELD.format(key=f"'{LIFE}' || batches.flow_run_id")} as held
     from batches where closed_at is null order by created_at
     """  # noqa: S608 — of our own words
+)
+
+_FOLLOW = text(
+    """
+    insert into deliveries (key, deployment, source, lane, person, message, raw)
+    select key, deployment, source, lane, person, message, raw
+    from jsonb_to_recordset(cast(:new as jsonb)) as g(key text, deployment text, source text,
+      lane text, person text, message jsonb, raw text)
+    on conflict (key) do nothing
+    """
 )
 
 _IS_OPEN = "select closed_at is null from batches where id = %s"
@@ -107,9 +117,15 @@ class Batches:
             return [Claimed(**row._mapping) for row in await connection.execute(statement)]
 
     async def settle(
-        self, batch_id: UUID, settlements: Sequence[Settlement], jitter: float
+        self,
+        batch_id: UUID,
+        settlements: Sequence[Settlement],
+        jitter: float,
+        follow_ups: Sequence[NewDelivery] = (),
     ) -> list[int]:
         """Write what became of each delivery and close the batch, all in one transaction.
+
+        The follow-ups, work for other flows, go into the inbox by the same transaction.
 
         Deliveries of the batch that are not named go back to the inbox. Deliveries that another
         run has got meanwhile are left alone.
@@ -123,6 +139,7 @@ class Batches:
             "settled",
             lambda row, _: named.get(row.id) or Settlement.untouched(row.id),
             jitter,
+            follow_ups,
         )
 
     async def give_back(self, batch_id: UUID, reason: str, jitter: float) -> list[int]:
@@ -151,9 +168,13 @@ class Batches:
         ended: str,
         settlement_of: Callable[[Any, int], Settlement],
         jitter: float = 0.0,
+        follow_ups: Sequence[NewDelivery] = (),
     ) -> list[int]:
         async with self._database.transaction() as connection:
             rows = (await connection.execute(_HELD, {"batch": batch_id})).all()
+            if follow_ups:
+                new = orjson.dumps([asdict(each) for each in follow_ups]).decode()
+                await connection.execute(_FOLLOW, {"new": new})
             changes = [settlement_of(row, len(rows)).changes(row.attempts, jitter) for row in rows]
             await connection.execute(
                 _CLOSE,

@@ -4,6 +4,8 @@ deliveries ──► batches        what came in, and the run that has it
     │
     ▼
 lead_messages ──► leads       what a person wrote, and what became of it
+                    ▲
+    calls, scores ──┘         see ``lead_tables``
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Numeric, T
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+IS_OPEN = "crm_deleted_at is null and (crm_state is null or crm_state = 'open')"
 WAITING = "state in ('received', 'failed', 'claimed')"
 
 
-def _at(*, default: bool = False, nullable: bool = False) -> Any:
+def at_column(*, default: bool = False, nullable: bool = False) -> Any:
     """A column of aware UTC time; ``default`` is the database's clock at the insert."""
     server_default = func.clock_timestamp() if default else None
     return Column(DateTime(timezone=True), nullable=nullable, server_default=server_default)
@@ -43,9 +46,9 @@ class Batch(SQLModel, table=True):
     deployment: str
     size: int
     flow_run_id: UUID | None = Field(default=None, index=True)
-    created_at: datetime = Field(sa_column=_at(default=True))
-    started_at: datetime | None = Field(default=None, sa_column=_at(nullable=True))
-    closed_at: datetime | None = Field(default=None, sa_column=_at(nullable=True))
+    created_at: datetime = Field(sa_column=at_column(default=True))
+    started_at: datetime | None = Field(default=None, sa_column=at_column(nullable=True))
+    closed_at: datetime | None = Field(default=None, sa_column=at_column(nullable=True))
     ended: str | None = None
 
 
@@ -76,10 +79,10 @@ class Delivery(SQLModel, table=True):
     state: str = Field(default="received", sa_column_kwargs={"server_default": "received"})
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     batch_limit: int | None = None
-    due_at: datetime = Field(sa_column=_at(default=True))
-    failed_at: datetime | None = Field(default=None, sa_column=_at(nullable=True))
-    received_at: datetime = Field(sa_column=_at(default=True))
-    settled_at: datetime | None = Field(default=None, sa_column=_at(nullable=True))
+    due_at: datetime = Field(sa_column=at_column(default=True))
+    failed_at: datetime | None = Field(default=None, sa_column=at_column(nullable=True))
+    received_at: datetime = Field(sa_column=at_column(default=True))
+    settled_at: datetime | None = Field(default=None, sa_column=at_column(nullable=True))
     batch_id: UUID | None = Field(default=None, foreign_key="batches.id", index=True)
     outcome: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
     error: str | None = Field(default=None, sa_column=Column(Text))
@@ -90,10 +93,15 @@ class Lead(SQLModel, table=True):
 
     ``version`` grows with every change; ``crm_version`` is the one that the CRM has.
     ``crm_linked`` marks a lead that the CRM already had: its fields are not ours to change.
+    ``crm_stage`` and ``crm_state`` (open, won, lost; None: never seen there) are what people made
+    of it there, as of ``crm_changed_at``. ``answered_at``: a person's first answer to it.
     """
 
     __tablename__ = "leads"
-    __table_args__ = (Index("leads_person", "person", "last_message_at"),)
+    __table_args__ = (
+        Index("leads_person", "person", "last_message_at"),
+        Index("leads_open", "id", postgresql_where=text(IS_OPEN)),
+    )
 
     id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
     origin: str = Field(unique=True)
@@ -110,14 +118,19 @@ class Lead(SQLModel, table=True):
     summary: str | None = Field(default=None, sa_column=Column(Text))
     language: str | None = None
     read_by: str = "rules"
-    opened_at: datetime = Field(sa_column=_at())
-    last_message_at: datetime = Field(sa_column=_at())
+    opened_at: datetime = Field(sa_column=at_column())
+    last_message_at: datetime = Field(sa_column=at_column())
     version: int = 1
     crm_id: int | None = Field(default=None, sa_column=Column(BigInteger, index=True))
     crm_linked: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     crm_version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    crm_at: datetime | None = Field(default=None, sa_column=_at(nullable=True))
-    created_at: datetime = Field(sa_column=_at(default=True))
+    crm_at: datetime | None = Field(default=None, sa_column=at_column(nullable=True))
+    crm_stage: str | None = None
+    crm_state: str | None = None
+    crm_changed_at: datetime | None = Field(default=None, sa_column=at_column(nullable=True))
+    crm_deleted_at: datetime | None = Field(default=None, sa_column=at_column(nullable=True))
+    answered_at: datetime | None = Field(default=None, sa_column=at_column(nullable=True))
+    created_at: datetime = Field(sa_column=at_column(default=True))
 
 
 class LeadMessage(SQLModel, table=True):
@@ -138,8 +151,8 @@ class LeadMessage(SQLModel, table=True):
     delivery_id: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
     lead_id: int | None = Field(default=None, sa_column=Column(BigInteger))
     person: str
-    at: datetime = Field(sa_column=_at())
-    edited_at: datetime | None = Field(default=None, sa_column=_at(nullable=True))
+    at: datetime = Field(sa_column=at_column())
+    edited_at: datetime | None = Field(default=None, sa_column=at_column(nullable=True))
     text: str = Field(sa_column=Column(Text, nullable=False))
     inquiry: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     in_crm: str = Field(default="no", sa_column_kwargs={"server_default": "no"})

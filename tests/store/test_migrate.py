@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 from deployments.stack.postgres import EmbeddedPostgres
-from lib.store import tables
+from lib.store import lead_tables, tables
 from lib.store.engine import url_from
 from lib.store.migrate import is_current, upgrade
 
@@ -42,7 +42,8 @@ def test_two_stacks_that_start_at_once_migrate_one_after_the_other(
 
 
 def test_the_migrations_make_the_tables_that_the_code_names(database: str) -> None:
-    assert tables.Lead.metadata is SQLModel.metadata
+    for table in (tables.Lead, lead_tables.Score):
+        assert table.metadata is SQLModel.metadata
     engine = create_engine(url_from(database))
     with engine.connect() as connection:
         # The tables of the models' door are named in SQL alone, in their migration.
