@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from httpx import HTTPError, HTTPStatusError, codes
 from prefect import get_client, task
@@ -43,16 +44,26 @@ async def tell(text: str, bot: str = "main") -> bool:
 
 async def tell_failures(batch: LeadBatch) -> None:
     """Tell of dead letters and refused credentials; an alert that fails is logged, no more."""
+    await tell_denied(item.error for item in batch.items)
     dead = [item for item in batch.items if item.delivery_id in batch.dead]
-    denied = next((i.error for i in batch.items if isinstance(i.error, Denied)), None)
-    texts = [denied_text(str(denied))] if denied and await is_due(DENIED_LIMIT) else []
     if dead:
-        texts.append(dead_letters_text([i.key for i in dead], type(dead[0].error).__name__))
-    for text in texts:
-        try:
-            await tell(text)
-        except PotokError as exc:
-            log.error("alert.failed reason=%s", exc)
+        kind = type(dead[0].error).__name__
+        await tell_if_possible(dead_letters_text([item.key for item in dead], kind))
+
+
+async def tell_denied(errors: Iterable[BaseException | None]) -> None:
+    """Tell of the first of these that is a refused credential, unless a person just was told."""
+    denied = next((error for error in errors if isinstance(error, Denied)), None)
+    if denied and await is_due(DENIED_LIMIT):
+        await tell_if_possible(denied_text(str(denied)))
+
+
+async def tell_if_possible(text: str) -> None:
+    """Tell the person on duty; an alert that fails is logged, no more."""
+    try:
+        await tell(text)
+    except PotokError as exc:
+        log.error("alert.failed reason=%s", exc)
 
 
 async def is_due(limit: str) -> bool:

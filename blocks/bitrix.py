@@ -18,6 +18,7 @@ from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
 from blocks._shared import shared
 from lib.clients.bitrix import Bitrix, NotFound
 from lib.clients.bitrix_leads import BitrixLeads, Placed
+from lib.clients.bitrix_scores import BitrixScores, ScoreFields
 from lib.domain.placement import Filing, Placement, choose_placement, without_twins
 from lib.errors import PotokError
 from lib.store.engine import Database
@@ -40,13 +41,22 @@ class BitrixPortal(Block):
     )
     source_id: str = Field(default="WEB", description="SOURCE_ID of new leads.")
     assigned_by_id: int | None = Field(default=None, description="Who gets new leads.")
+    score_field: str = Field(default="UF_CRM_POTOK_SCORE", description="Field of a lead's score.")
+    band_field: str = Field(default="UF_CRM_POTOK_BAND", description="Field of a score's band.")
 
-    def leads(self) -> BitrixLeads:
-        """The portal's leads, over a connection shared by the runs of a process."""
+    def connection(self) -> Bitrix:
+        """The connection, shared by the runs of a process."""
         url, limit = self.webhook_url.get_secret_value(), self.limit_name
         limiter = partial(wait_for_place, limit) if limit else None
-        bitrix = shared(("bitrix", url, limit), lambda: Bitrix(url, limiter=limiter))
-        return BitrixLeads(bitrix, self.source_id, self.assigned_by_id)
+        return shared(("bitrix", url, limit), lambda: Bitrix(url, limiter=limiter))
+
+    def leads(self) -> BitrixLeads:
+        """The portal's leads."""
+        return BitrixLeads(self.connection(), self.source_id, self.assigned_by_id)
+
+    def scores(self) -> BitrixScores:
+        """The scores of the portal's leads."""
+        return BitrixScores(self.connection(), ScoreFields(self.score_field, self.band_field))
 
 
 @task(

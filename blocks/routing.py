@@ -11,13 +11,12 @@ from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from blocks.alerts import is_due, tell
+from blocks.alerts import is_due, tell_if_possible
 from blocks.llm import ModelRouter
 from lib.domain.llm.table import Table
 from lib.domain.plots import Point, line_image
 from lib.domain.routing import Finding, retiring, without_a_candidate
 from lib.domain.texts import models_ill_text, models_well_text, retiring_text
-from lib.errors import PotokError
 from lib.router.probe import Probe
 from lib.store.llm.health import Health, Healths
 
@@ -109,10 +108,7 @@ async def tell_health(table: Table, report: RoutingReport) -> None:
     if leaving and await is_due(RETIRING_LIMIT):
         texts.append(retiring_text([(alias, model.name, day) for alias, model, day in leaving]))
     for text in texts:
-        try:
-            await tell(text)
-        except PotokError as exc:
-            log.error("alert.failed reason=%s", exc)
+        await tell_if_possible(text)
 
 
 def _aliases(table: Table, finding: Finding) -> list[str]:

@@ -23,6 +23,8 @@ from lib.domain.inbound import InboundMessage
 from lib.store.batches import Batches
 from lib.store.claims import Claims
 from lib.store.engine import Database
+from lib.store.events import lead_changed
+from lib.store.inbox import NewDelivery
 from lib.store.leads import Leads, ReadMessage
 from lib.store.settlements import Settlement
 
@@ -120,7 +122,7 @@ async def store_leads(database: Database, batch: LeadBatch) -> LeadBatch:
     retry_condition_fn=is_worth_a_retry,
 )
 async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
-    """Write into the inbox what became of every message, in one transaction."""
+    """Write into the inbox what became of every message, and news of leads, in one transaction."""
     going = {item.delivery_id for item in batch.going}
     settlements = [
         _settlement(item)
@@ -128,7 +130,8 @@ async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
         if item.error is not None or item.delivery_id in going
     ]
     jitter = random.random()  # noqa: S311 — spreads retries, hides nothing
-    batch.dead = await Batches(database).settle(batch.batch_id, settlements, jitter)
+    batches = Batches(database)
+    batch.dead = await batches.settle(batch.batch_id, settlements, jitter, _news(batch))
     outcomes = batch.outcomes()
     for item in batch.items:
         lead_id, crm_id = (item.lead.id, item.lead.crm_id) if item.lead else (None, None)
@@ -142,6 +145,12 @@ async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
 def _read(item: BatchItem) -> ReadMessage:
     assert item.inquiry is not None
     return ReadMessage(item.delivery_id, item.message, item.inquiry)
+
+
+def _news(batch: LeadBatch) -> list[NewDelivery]:
+    """Of each lead that messages of the batch have opened or grown."""
+    grown = {item.lead.id: item.key for item in batch.going if item.lead and item.lead.id}
+    return [lead_changed(lead_id, key) for lead_id, key in grown.items()]
 
 
 def _settlement(item: BatchItem) -> Settlement:

@@ -43,7 +43,7 @@ class Runs(Protocol):
 
         Raises:
             Rejected: it is not deployed.
-            Unavailable: Prefect is away, or a person has paused its pool.
+            Unavailable: Prefect is away, or a person has paused it or its pool.
         """
 
     async def start(
@@ -222,7 +222,7 @@ class Dispatcher:
             loop.call_later(left_s, self.wake)
             return None
         claim = await self._claims.claim(deployment, self._limits.max_batch, self._limits.max_open)
-        if claim:
+        if claim and claim.size < self._limits.max_batch:  # of a full one there may be more
             self._claimed_at[deployment] = loop.time()
         return claim
 

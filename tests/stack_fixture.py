@@ -39,6 +39,8 @@ LLM_TIMEOUT_S = 3.0
 LIMIT = (50, 25.0)  # at Bitrix24's own 50 and 2/s these tests would take an hour
 WITHIN_S = 90.0  # everything here takes seconds; on a machine that is busy, many
 LOOK_EVERY_S = 0.1
+# Whose process a run gets, whose request fails and what is told no run beside `leads` may decide.
+BESIDES = ("routing/main", "scoring/main")
 
 AWAY = (psycopg.OperationalError, httpx.TransportError)
 OVER = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
@@ -167,6 +169,15 @@ class LiveStack:
         found = await self.prefect("/artifacts/filter", body)
         return [json.loads(each["data"]) for each in found]
 
+    async def pause(self, *deployments: str, paused: bool = True) -> None:
+        """Pause deployments, as the switch in the UI does: their events wait, and their schedules.
+
+        What was read of them before is forgotten after a few seconds.
+        """
+        for name in deployments:
+            found = await self.prefect(f"/deployments/name/{name}")
+            await self.prefect(f"/deployments/{found['id']}", {"paused": paused}, "PATCH")
+
     @asynccontextmanager
     async def claims_held(self) -> AsyncIterator[None]:
         """Let messages gather for as long as the block lasts: one batch takes them all."""
@@ -294,4 +305,5 @@ async def stack(open_dir: Path) -> AsyncIterator[LiveStack]:
         await live.be_honest()
         said = {"as": ON_DUTY, "text": "/start", "token": BOT_TOKEN}
         await live.control("telegram/say", said)  # a bot writes only to people who wrote to it
+        await live.pause(*BESIDES)
         yield live

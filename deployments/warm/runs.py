@@ -39,13 +39,13 @@ class WarmRuns:
 
         Raises:
             Rejected: it is not deployed, or in no pool.
-            Unavailable: Prefect is away, or a person has paused its pool.
+            Unavailable: Prefect is away, or a person has paused it or its pool.
         """
         target = await self._prefect.deployment(deployment)
         if target.pool is None:
             raise Rejected(f"{deployment} is in no work pool: its runs would wait for nobody")
         if target.is_paused:
-            raise Unavailable(f"the pool {target.pool} is paused in Prefect")
+            raise Unavailable(f"{deployment}, or its pool {target.pool}, is paused in Prefect")
 
     async def start(
         self, deployment: str, parameters: dict[str, Any], *, key: str, name: str, tags: list[str]

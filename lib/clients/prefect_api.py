@@ -27,7 +27,7 @@ class Deployment:
 
     Attributes:
         pool: the work pool of its runs; None: they wait for nobody.
-        is_paused: a person has paused the pool.
+        is_paused: a person has paused it, or the pool.
         entrypoint: the flow's module path.
         env: variables that its runs are given.
     """
@@ -90,9 +90,8 @@ class PrefectApi:
             known = Deployment(
                 id=UUID(found["id"]),
                 pool=pool,
-                is_paused=bool(
-                    pool and (await self._ask("GET", f"/work_pools/{pool}"))["is_paused"]
-                ),
+                is_paused=found["paused"]
+                or bool(pool and (await self._ask("GET", f"/work_pools/{pool}"))["is_paused"]),
                 entrypoint=found["entrypoint"] or "",
                 env=(found["job_variables"] or {}).get("env") or {},
             )

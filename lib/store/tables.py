@@ -109,7 +109,7 @@ class Lead(SQLModel, table=True):
     person: str
     name: str | None = None
     phone: str | None = Field(default=None, index=True)
-    email: str | None = None
+    email: str | None = Field(default=None, index=True)
     company: str | None = None
     intent: str | None = None
     amount: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 2)))

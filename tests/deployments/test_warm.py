@@ -153,14 +153,22 @@ async def test_a_repeated_run_takes_what_its_batch_has_not_done(stack: LiveStack
     assert (run["state_type"], run["run_count"]) == ("COMPLETED", 2)
 
 
-async def test_a_paused_pool_takes_no_messages_until_it_goes_on(stack: LiveStack) -> None:
+@pytest.mark.parametrize("what", ["pool", "deployment"])
+async def test_what_is_paused_takes_no_messages_until_it_goes_on(
+    stack: LiveStack, what: str
+) -> None:
     crowd, log = Crowd(stack), stack.stack.supervisor.log_dir / "worker.log"
+    told = "reason=leads/main, or its pool live, is paused in Prefect"
+    before = log.read_text("utf-8", "replace").count(told)
 
     async def pause(is_paused: bool) -> None:
-        await stack.prefect("/work_pools/live", {"is_paused": is_paused}, "PATCH")
+        if what == "deployment":
+            await stack.pause("leads/main", paused=is_paused)
+        else:
+            await stack.prefect("/work_pools/live", {"is_paused": is_paused}, "PATCH")
 
     def is_seen() -> bool:
-        return "the pool live is paused in Prefect" in log.read_text("utf-8", "replace")
+        return log.read_text("utf-8", "replace").count(told) > before
 
     async def done_or_seen() -> bool:
         rows = await stack.deliveries(list(crowd.origins))

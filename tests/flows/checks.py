@@ -18,7 +18,8 @@ WORDS = ("+7916", "кредит")  # of every phone and most messages that tests
 
 _OPEN = """
     select (select count(*) from batches where closed_at is null) as batches,
-      (select count(*) from deliveries where state in ('received', 'claimed', 'failed')) as waiting
+      (select count(*) from deliveries where deployment = 'leads/main'
+         and state in ('received', 'claimed', 'failed')) as waiting
 """
 _RUN_STATES = {"SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"}
 

@@ -16,6 +16,7 @@ alter table leads
     add column answered_at timestamptz;
 create index leads_open on leads (id) where crm_deleted_at is null
     and (crm_state is null or crm_state = 'open');
+create index ix_leads_email on leads (email);
 create table calls (
     id bigint primary key,
     call_id text,
@@ -63,6 +64,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("drop table reminders, watermarks, scores, calls")
-    op.execute("drop index leads_open")
+    op.execute("drop index leads_open, ix_leads_email")
     for name in ("crm_stage", "crm_state", "crm_changed_at", "crm_deleted_at", "answered_at"):
         op.drop_column("leads", name)
