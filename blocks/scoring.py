@@ -7,26 +7,24 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from prefect import task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-import lib.domain
 from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
 from blocks.bitrix import BitrixPortal
 from lib.clients.bitrix_scores import A_REQUEST
 from lib.domain.score_news import UNKNOWN, is_news
-from lib.domain.scoring import BANDS, Rules, rules_from, score_of
+from lib.domain.scoring import BANDS, score_of
 from lib.domain.scoring_features import LeadFacts, features_of
 from lib.errors import PotokError
+from lib.rules import scoring_rules
 from lib.store.engine import Database
 from lib.store.scores import Scores
 
 log = logging.getLogger(__name__)
 
-RULES = Path(lib.domain.__path__[0]) / "scoring.yaml"
 SHOWN = 200  # rows of the table that a run leaves
 
 
@@ -49,11 +47,6 @@ class ScoringReport:
     refused: dict[int, PotokError] = field(default_factory=dict)
 
 
-def shipped_rules() -> Rules:
-    """The rules of this version of potok."""
-    return rules_from(RULES.read_text())
-
-
 @task(
     cache_policy=NO_CACHE,
     retries=TRIES,
@@ -62,7 +55,7 @@ def shipped_rules() -> Rules:
 )
 async def score_leads(database: Database, lead_ids: Collection[int] | None) -> ScoringReport:
     """Score these leads, or all open ones, and keep what was found."""
-    rules, scores, report = shipped_rules(), Scores(database), ScoringReport()
+    rules, scores, report = scoring_rules(), Scores(database), ScoringReport()
     async for page in _pages(scores, lead_ids):
         now = datetime.now(UTC)
         found = {}

@@ -21,6 +21,7 @@ GROUPS: dict[str, str] = {
     "leads": "deployments.cli.leads",
     "llm": "deployments.cli.llm",
     "sandbox": "deployments.cli.sandbox",
+    "score": "deployments.cli.score",
 }
 # Modules with a function of the command's own name.
 COMMANDS: dict[str, str] = {"demo": "deployments.cli.demo"}

@@ -13,3 +13,7 @@ class TestEveryBlock(BlockStandardTestSuite):
     @pytest.fixture(params=BLOCK_TYPES, ids=lambda kind: kind.__name__)
     def block(self, request: pytest.FixtureRequest) -> type[Block]:
         return request.param
+
+    def test_has_a_valid_image(self, block: type[Block]) -> None:
+        """Instead of the suite's test, which fetches the picture: none is fetched by anybody."""
+        assert block._logo_url is None

@@ -6,19 +6,18 @@ import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import lib.domain
 from lib.domain.score_news import commented_band, is_news, score_comment
 from lib.domain.scoring import BANDS, Reason, Rules, rules_from, score_of
 from lib.domain.scoring_features import FEATURES, LeadFacts, features_of
 from lib.errors import Rejected
+from lib.rules import SCORING
 
-SHIPPED = (Path(lib.domain.__path__[0]) / "scoring.yaml").read_text()
+SHIPPED = SCORING.read_text()
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NOBODY = LeadFacts(1, "telegram", NOW - timedelta(days=2))
 ANNA = replace(
