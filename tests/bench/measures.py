@@ -60,6 +60,7 @@ MEASURES = (
     Measure("cancel", "of_cancel"),
     Measure("inbox", "of_inbox"),
     Measure("backlog", "of_backlog"),
+    Measure("scoring", "of_scoring"),
     Measure("llm", "of_llm"),
     Measure("memory", "of_memory", wants_fresh=True, is_taken_once=True),
     Measure("limited", "of_limited", limit="50/2"),
