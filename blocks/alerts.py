@@ -34,11 +34,41 @@ async def tell(text: str, bot: str = "main") -> bool:
         False when no chat is configured; the text's occasion is in the log all the same.
     """
     block = await load(TelegramBot, bot)
-    if block.alert_chat_id is None:
-        log.warning("alert.no_chat bot=%s: set TELEGRAM_ALERT_CHAT", bot)
+    return await _send(block, block.alert_chat_id, text)
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=TRIES,
+    retry_delay_seconds=PAUSES_S,
+    retry_condition_fn=is_worth_a_retry,
+)
+async def tell_managers(text: str, picture: bytes | None = None, bot: str = "main") -> bool:
+    """Send a text to the managers' chat, or to the person on duty where there is none.
+
+    Args:
+        text: what they read; under a picture 1,024 characters at the most.
+        picture: a PNG.
+        bot: the name of its block.
+
+    Returns:
+        False when neither chat is configured.
+    """
+    block = await load(TelegramBot, bot)
+    return await _send(block, block.managers_chat_id or block.alert_chat_id, text, picture)
+
+
+async def _send(
+    bot: TelegramBot, chat_id: int | None, text: str, picture: bytes | None = None
+) -> bool:
+    if chat_id is None:
+        log.warning("alert.no_chat: set TELEGRAM_ALERT_CHAT or TELEGRAM_MANAGERS_CHAT")
         return False
-    async with block.open() as telegram:
-        await telegram.send_text(block.alert_chat_id, text)
+    async with bot.open() as telegram:
+        if picture is None:
+            await telegram.send_text(chat_id, text)
+        else:
+            await telegram.send_photo(chat_id, picture, text)
     return True
 
 

@@ -50,6 +50,11 @@ class BitrixPortal(Block):
         limiter = partial(wait_for_place, limit) if limit else None
         return shared(("bitrix", url, limit), lambda: Bitrix(url, limiter=limiter))
 
+    def lead_url(self, crm_id: int) -> str:
+        """Where people see a lead."""
+        portal = self.webhook_url.get_secret_value().partition("/rest/")[0]  # the rest is secret
+        return f"{portal}/crm/lead/details/{crm_id}/"
+
     def leads(self) -> BitrixLeads:
         """The portal's leads."""
         return BitrixLeads(self.connection(), self.source_id, self.assigned_by_id)

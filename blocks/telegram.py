@@ -24,6 +24,9 @@ class TelegramBot(Block):
     api_base: str = Field(default="https://api.telegram.org", description="Or a local server's.")
     webhook_secret: SecretStr = Field(description="What Telegram sends with every delivery.")
     alert_chat_id: int | None = Field(default=None, description="Who is told of failures.")
+    managers_chat_id: int | None = Field(
+        default=None, description="Who is told of leads; empty: who is told of failures."
+    )
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Telegram]:

@@ -131,6 +131,7 @@ def blocks_from(settings: Settings) -> list[tuple[str, Block]]:
             api_base=settings.telegram_api_base,
             webhook_secret=settings.telegram_webhook_secret,
             alert_chat_id=settings.telegram_alert_chat,
+            managers_chat_id=settings.telegram_managers_chat,
         )
         blocks.append((settings.telegram_bot_name, bot))
     if settings.forwarder_secret:

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     ] = None
     telegram_webhook_url: Address | None = None
     telegram_alert_chat: int | None = None
+    telegram_managers_chat: int | None = None
     forwarder_secret: Annotated[
         SecretStr | None, AfterValidator(credentials.check_forwarder_secret)
     ] = None

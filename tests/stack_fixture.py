@@ -40,7 +40,7 @@ LIMIT = (50, 25.0)  # at Bitrix24's own 50 and 2/s these tests would take an hou
 WITHIN_S = 90.0  # everything here takes seconds; on a machine that is busy, many
 LOOK_EVERY_S = 0.1
 # Whose process a run gets, whose request fails and what is told no run beside `leads` may decide.
-BESIDES = ("routing/main", "scoring/main")
+BESIDES = ("routing/main", "scoring/main", "reminders/main")
 
 AWAY = (psycopg.OperationalError, httpx.TransportError)
 OVER = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})

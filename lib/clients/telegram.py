@@ -23,6 +23,7 @@ from lib.clients.telegram_errors import Request, ours
 from lib.errors import Denied, Rejected
 
 TEXT_CHARS = 4096
+CAPTION_CHARS = 1024
 _DOWNLOAD_TIMEOUT_S = 60.0
 
 
@@ -129,6 +130,24 @@ class Telegram:
             raise Rejected(f"telegram: a text of {len(text)} characters; {TEXT_CHARS} is the most")
         async with self._translated("sendMessage", write=True):
             message = await self._bot.send_message(chat_id, text)
+        return message.message_id
+
+    async def send_photo(self, chat_id: int, picture: bytes, caption: str) -> int:
+        """Send a picture with a text below it and give the id of the new message.
+
+        Args:
+            chat_id: whom to.
+            picture: PNG or JPEG, up to 10 MB.
+            caption: up to 1024 characters.
+
+        Raises:
+            Rejected, Denied, RateLimited, AnswerLost, Unavailable: as ``send_text``.
+        """
+        if len(caption) > CAPTION_CHARS:
+            told = f"{len(caption)} characters; {CAPTION_CHARS} is the most"
+            raise Rejected(f"telegram: a caption of {told}")
+        async with self._translated("sendPhoto", write=True):
+            message = await self._bot.send_photo(chat_id, picture, caption=caption)
         return message.message_id
 
     async def fetch_file(self, file_id: str, max_bytes: int = 20 << 20) -> bytes:
