@@ -51,7 +51,8 @@ class Picture:
                 axes.bar(days, values, bottom=below, label=name, color=colour)  # type: ignore[arg-type]
                 below = [low + value for low, value in zip(below, values, strict=True)]
             axes.xaxis.set_major_formatter(DateFormatter("%d.%m"))  # type: ignore[no-untyped-call]
-            axes.legend(frameon=False, fontsize=8)
+            if parts:
+                axes.legend(frameon=False, fontsize=8)
 
         self._plots.append((title, draw))
 

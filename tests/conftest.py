@@ -15,7 +15,7 @@ import pytest
 from deployments.settings import Settings, variable_of
 from deployments.stack.postgres import EmbeddedPostgres
 from lib.store.migrate import upgrade
-from tests.stack_fixture import stack as stack
+from tests.stack_running import stack as stack
 from tests.support import free_port
 
 # Losing a test's data in a power cut costs nothing.

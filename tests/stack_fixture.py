@@ -1,4 +1,4 @@
-"""The whole real stack for tests, with the sandbox as every vendor: one for the session."""
+"""The whole real stack as tests see it, with the sandbox as every vendor."""
 
 from __future__ import annotations
 
@@ -7,40 +7,31 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
 import psutil
 import psycopg
-import pytest
 from psycopg.rows import dict_row
 
 from deployments.sandbox.telegram_people import user_id_of
 from deployments.settings import ROOT, Settings
-from deployments.stack.sandbox_access import BITRIX_PATH, BOT_TOKEN, WEBHOOK_SECRET
+from deployments.stack.sandbox_access import BITRIX_PATH, WEBHOOK_SECRET
 from deployments.stack.stack import Stack
 from lib.store.claims import CLAIM_LOCK
-from tests.support import PORTS, free_port
 
 T = TypeVar("T")
 
 ON_DUTY = "on-duty"  # the person who is told of failures
 ALERT_CHAT = user_id_of(ON_DUTY)
-LLM_TIMEOUT_S = 3.0
-LIMIT = (50, 25.0)  # at Bitrix24's own 50 and 2/s these tests would take an hour
 WITHIN_S = 90.0  # everything here takes seconds; on a machine that is busy, many
 LOOK_EVERY_S = 0.1
-# Whose process a run gets, whose request fails and what is told no run beside `leads` may decide.
-BESIDES = ("routing/main", "scoring/main", "reminders/main")
 
 AWAY = (psycopg.OperationalError, httpx.TransportError)
 OVER = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
@@ -249,61 +240,3 @@ def _session(pid: int) -> int | None:
         return os.getsid(pid)
     except ProcessLookupError:
         return None
-
-
-def settings_at(home: Path) -> Settings:
-    """Settings of a stack of its own: free ports, the sandbox, an alert chat, a quick limit."""
-    given: dict[str, Any] = {name: free_port() for name in PORTS}
-    return Settings(
-        **given,
-        POTOK_HOME=home,
-        POTOK_SANDBOX=True,
-        TELEGRAM_ALERT_CHAT=ALERT_CHAT,
-        BITRIX24_LIMIT=f"{LIMIT[0]}/{LIMIT[1]}",
-        LLM_TIMEOUT_S=LLM_TIMEOUT_S,
-    )
-
-
-@asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[LiveStack]:
-    """A stack for as long as the block lasts.
-
-    It lives in a thread and a loop of its own: restarts of what has died wait for no test, and
-    Ctrl-C stays with pytest.
-    """
-    up: Future[Stack] = Future()
-    down: Future[None] = Future()
-
-    async def stay() -> None:
-        try:
-            async with Stack(settings) as stack:
-                up.set_result(stack)
-                await asyncio.wrap_future(down)
-        except BaseException as exc:
-            if up.done():
-                raise
-            up.set_exception(exc)
-
-    thread = threading.Thread(target=lambda: asyncio.run(stay()), name="stack")
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # also then all is stopped
-    thread.start()
-    try:
-        stack = await asyncio.wrap_future(up)
-        async with httpx.AsyncClient(timeout=30.0, trust_env=False) as http:
-            yield LiveStack(settings, stack, http)
-    finally:
-        down.set_result(None)
-        await asyncio.to_thread(thread.join)
-        signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture(scope="session")
-async def stack(open_dir: Path) -> AsyncIterator[LiveStack]:
-    """PostgreSQL, Prefect, sandbox, gateway and worker: started on first use."""
-    async with running(settings_at(open_dir / "stack")) as live:
-        await live.be_well()
-        await live.be_honest()
-        said = {"as": ON_DUTY, "text": "/start", "token": BOT_TOKEN}
-        await live.control("telegram/say", said)  # a bot writes only to people who wrote to it
-        await live.pause(*BESIDES)
-        yield live

@@ -22,7 +22,8 @@ from deployments.stack.processes import Supervisor
 from tests.faults.crowd import Count, Crowd
 from tests.faults.ledger import Ledger, Round
 from tests.faults.test_kills import nothing_runs, over_at
-from tests.stack_fixture import LiveStack, eventually, running, settings_at
+from tests.stack_fixture import LiveStack, eventually
+from tests.stack_running import running, settings_at
 from tests.support import free_port
 
 CLOCK = Path(__file__).with_name("clock.c")
