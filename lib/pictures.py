@@ -13,6 +13,7 @@ from datetime import date
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 WIDTH_IN, ROW_IN, DPI = 8.0, 2.6, 110
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#a463f2")
@@ -85,6 +86,7 @@ class Picture:
             axes.set_title(title, fontsize=10, loc="left")
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(colors=INK, labelsize=8)
+            axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))  # they count things
         written = io.BytesIO()
         figure.savefig(written, format="png")
         return written.getvalue()
