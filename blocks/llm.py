@@ -154,6 +154,7 @@ async def _asked(ask: Ask) -> Json:
     router, database = await (await load(ModelRouter, "main")).open()
     record = Record(f"flow {flow_run.flow_name or 'unknown'}", None, ask.door, ask.name)
     try:
+        router.check(ask)
         raw = await router.answer(ask, record)
     except PotokError as exc:
         record.ended("failed", 502, reason_of(exc))

@@ -21,7 +21,7 @@ from lib.clients.providers import Providers, key_for, read, translated
 from lib.domain.llm.dialects import Stamp
 from lib.domain.llm.exchange import Ask, Exchange, Whole
 from lib.domain.llm.refusals import NoSuchModel, NotForThisModel
-from lib.domain.llm.table import Candidate, Provider, candidates_for
+from lib.domain.llm.table import Candidate, Provider, candidates_for, check_embeds
 from lib.errors import Denied, PotokError, RateLimited, Unavailable
 from lib.router.board import Board
 from lib.router.outcomes import ClientTooSlow, IsOpen, NobodyAnswered, Try, reason_of
@@ -89,6 +89,16 @@ class Router:
     slots: Slots
     cache: Cache
     jitter: Callable[[], float] = field(default=random.random)
+
+    def check(self, ask: Ask) -> None:
+        """Refuse, before anybody is asked, what the table knows that nobody can answer.
+
+        Raises:
+            UnknownModel: no alias and no real model has this name.
+            NotForThisModel: it gives vectors and words are wanted, or the other way round.
+        """
+        candidates_for(self.shelf.table, ask.name)
+        check_embeds(self.shelf.table, ask.name, embeds=ask.embeds)
 
     async def answer(self, ask: Ask, record: Record) -> bytes:
         """The whole answer in the client's dialect.

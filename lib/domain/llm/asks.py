@@ -194,7 +194,8 @@ def _vectors(door: str, client: ClientDialect, question: Question, exchange: Exc
         return b""  # vectors do not stream
 
     body, name = question.body, model_in(question.body)
-    return Ask(door, name, False, SSE_MEDIA, exchange, fail, _cache_key(body), body)
+    key = _cache_key(body)
+    return Ask(door, name, False, SSE_MEDIA, exchange, fail, key, body, embeds=True)
 
 
 def _is_certain(body: Json) -> bool:

@@ -85,6 +85,7 @@ class Ask:
         text: what the client wrote, for a key that keeps texts.
         estimate: the answer where no candidate is Anthropic's, which alone counts tokens; None:
             the question is none of those.
+        embeds: whether vectors are wanted, and no words.
     """
 
     door: str
@@ -96,3 +97,4 @@ class Ask:
     cache_key: bytes | None
     text: Json
     estimate: bytes | None = None
+    embeds: bool = False

@@ -132,7 +132,7 @@ def tags_from(names: Iterable[str], created: int) -> Json:
     }
 
 
-def show_from(name: str) -> Json:
+def show_from(name: str, *, embeds: bool = False) -> Json:
     """The body of POST /api/show for a model that is not Ollama's.
 
     The template has no ``.Suffix``: Continue takes that as a sign that it fills no middles.
@@ -143,5 +143,5 @@ def show_from(name: str) -> Json:
         "template": "{{ .Prompt }}",
         "details": _DETAILS,
         "model_info": {"general.architecture": "potok", "general.basename": name},
-        "capabilities": ["completion", "tools"],
+        "capabilities": ["embedding"] if embeds else ["completion", "tools"],
     }

@@ -35,6 +35,8 @@ def refusal_from(status: int, said: str, retry_after_s: float | None = None) -> 
         return Denied(words)
     if status == 404:
         return NoSuchModel(words)
+    if status == 501:  # Ollama, of a model without embeddings: it is well, and will never do it
+        return NotForThisModel(words)
     if status == 429:
         return RateLimited(words, PAUSE_S if retry_after_s is None else retry_after_s)
     if status in {408, 409, 425, 498} or status >= 500:

@@ -14,8 +14,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lib.domain.llm.dialects import Options
+from lib.domain.llm.refusals import NotForThisModel
 from lib.errors import Rejected
 
+SUGGESTED = 3  # names at most
 Kind = Literal["ollama", "openai", "openrouter", "groq", "anthropic"]
 Order = Literal["listed", "price", "latency"]
 Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
@@ -181,6 +183,23 @@ def candidates_for(table: Table, name: str) -> Alias:
     if model and provider in table.models:
         return Alias(candidates=(Candidate(provider=provider, model=model),))
     raise UnknownModel(f"no model {name!r}: {_near(name, table.aliases)}")
+
+
+def check_embeds(table: Table, name: str, *, embeds: bool) -> None:
+    """Raise NotForThisModel where an alias gives no vectors and they are wanted, or vectors alone.
+
+    Of a real model nobody here knows which it gives: its provider says.
+    """
+    alias = table.aliases.get(name)
+    if alias is None or alias.embeds == embeds:
+        return
+    others = [f"`{other}`" for other, found in table.aliases.items() if found.embeds == embeds]
+    told = f"`{name}` makes no vectors" if embeds else f"`{name}` makes vectors only"
+    if not others:
+        raise NotForThisModel(
+            f"{told}, and no alias of the table {'does' if embeds else 'says words'}"
+        )
+    raise NotForThisModel(f"{told}: ask {' or '.join(others[:SUGGESTED])}")
 
 
 def _listed(table: Table, name: str) -> Candidate | None:

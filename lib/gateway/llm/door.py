@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from lib.domain.llm import asks
 from lib.domain.llm.exchange import Ask, Question
-from lib.domain.llm.table import Candidate, candidates_for
+from lib.domain.llm.table import Candidate
 from lib.domain.llm.wire import Json
 from lib.errors import PotokError
 from lib.gateway.body import json_object_from, read_body
@@ -101,7 +101,7 @@ class Door:
         ask = self._ask_from(question)
         record.name = ask.name
         self._house.keyring.check_name(key, ask.name)
-        candidates_for(self._house.router.shelf.table, ask.name)
+        self._house.router.check(ask)
         await self._house.keyring.admit(key)
         if key.keeps_texts:
             record.texts = ask.text

@@ -50,9 +50,9 @@ def listing_routes(house: House) -> list[Route]:
     async def show(key: Key, request: Request) -> Any:
         body = json_object_from(await read_body(request))
         name = model_in({"model": body.get("model") or body.get("name")})
-        candidates_for(house.router.shelf.table, name)
+        found = candidates_for(house.router.shelf.table, name)
         house.keyring.check_name(key, name)
-        return show_from(name)
+        return show_from(name, embeds=found.embeds)
 
     async def version(key: Key, request: Request) -> Any:
         return {"version": VERSION}

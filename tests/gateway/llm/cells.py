@@ -20,7 +20,12 @@ MODELS = {
     "anthropic": "claude-opus",
 }
 THINKERS = MODELS | {"ollama": "reasoning"}
-VECTORS = MODELS | {"ollama": "embed", "openrouter": "openrouter/qwen/qwen3-embedding-8b"}
+VECTORS = {
+    "ollama": "embed",
+    "openrouter": "openrouter/qwen/qwen3-embedding-8b",
+    "groq": "groq/openai/gpt-oss-20b",
+    "anthropic": "anthropic/claude-opus-4-6",
+}
 FILLERS = MODELS | {"ollama": "qwen2.5-coder-autocomplete"}
 TITLES = {
     "ollama": "Ollama",

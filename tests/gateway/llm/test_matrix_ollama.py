@@ -199,6 +199,7 @@ async def test_models_are_listed_and_shown(client: ollama.AsyncClient) -> None:
     listed = [model.model for model in (await client.list()).models]
     assert {"main", "groq-fast", "claude-opus", "embed"} <= set(listed)
     assert "completion" in ((await client.show("claude-opus")).capabilities or [])
+    assert (await client.show("embed")).capabilities == ["embedding"]
     with pytest.raises(ollama.ResponseError, match="no model 'mian': is main meant") as told:
         await client.show("mian")
     assert told.value.status_code == 404
