@@ -25,7 +25,14 @@ def create(
     tool: Annotated[str, typer.Option("--tool", help="Who gets it: a name of its own.")],
     aliases: Annotated[str, typer.Option(help="a,b: what it may ask for; * is all.")] = ALL,
     budget: Annotated[str, typer.Option(help="Such as 10usd/month, 1usd/day, 100usd.")] = "",
-    rpm: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Calls a minute.")] = None,
+    rpm: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1_000_000,
+            help="Calls a minute; after a pause up to ten of them, or a sixth, come at once.",
+        ),
+    ] = None,
     expires: Annotated[str, typer.Option(help="Such as 30d or 12h.")] = "",
     keep_texts: Annotated[bool, typer.Option("--keep-texts", help="Keep its questions.")] = False,
     usage_page: Annotated[

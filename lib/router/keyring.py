@@ -16,12 +16,15 @@ from lib.errors import BadSignature, Unavailable
 from lib.router.outcomes import KeyForbids, OverLimit
 from lib.store.failures import StatementFailed
 from lib.store.llm.keys import Key, Keys
+from lib.store.llm.patience import Patience
 from lib.store.llm.rates import Rates
 
 log = logging.getLogger(__name__)
 
 REFRESH_S = 1.0  # a revoked key opens nothing after this
 LOOK_AGAIN_S = 0.2  # for keys that nobody knows: one query for as many as come
+ANSWERS_WITHIN_S = 5.0
+RESTS_S = 1.0
 ALL = "*"
 
 
@@ -41,6 +44,7 @@ class Keyring:
         self._living: dict[str, Key] = {}
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
+        self._patience = Patience(ANSWERS_WITHIN_S, RESTS_S)
         self._unwritten: dict[int, Decimal] = {}
 
     async def watch(self) -> None:
@@ -54,7 +58,7 @@ class Keyring:
 
     async def read(self) -> None:
         """Read the keys now."""
-        living = {key.hash: key for key in await self._keys.living()}
+        living = {key.hash: key for key in await self._patience.ask(self._keys.living)}
         self._living, self._read_at = living, time.monotonic()
 
     async def find(self, secret: str | None) -> Key:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from lib.store.engine import Database
-from lib.store.llm.rates import BUCKET, LEASE, Rates
+from lib.store.llm.rates import LEASE, Rates, burst_of
 from tests.store.making import run_sql
 
 KEY = 7
@@ -44,7 +44,18 @@ async def test_a_burst_over_two_processes_is_a_bucket(
 ) -> None:
     began = time.monotonic()
     given = await admitted([Rates(db), Rates(other)], 2 * rpm + 10, rpm)
-    assert 1 <= given <= max(1, rpm / BUCKET) + since(began) * rpm / 60
+    assert 1 <= given <= burst_of(rpm) + since(began) * rpm / 60
+
+
+@pytest.mark.parametrize(("rpm", "burst"), [(1, 1), (3, 3), (10, 10), (30, 10), (600, 100)])
+async def test_as_many_may_come_at_once_as_a_tool_asks_in_a_burst(
+    db: Database, other: Database, rpm: int, burst: int
+) -> None:
+    assert burst_of(rpm) == burst
+    rates = [Rates(db), Rates(other)]
+    assert [await rates[n % 2].take(KEY, rpm) for n in range(min(burst, 10))] == [0.0] * min(
+        burst, 10
+    )
 
 
 @pytest.mark.parametrize("rpm", [1, 5, 60, 600])
@@ -56,7 +67,7 @@ async def test_a_minute_of_bursts_over_two_processes(
     for _ in range(12):
         await aged(db, 5.0)
         given += await admitted(rates, rpm + 10, rpm)
-    assert rpm <= given <= max(1, rpm / BUCKET) + (60 + since(began)) * rpm / 60
+    assert rpm <= given <= burst_of(rpm) + (60 + since(began)) * rpm / 60
 
 
 @pytest.mark.parametrize("rpm", [1, 2, 3, 4, 5, 60])
@@ -101,7 +112,7 @@ async def test_a_lease_spares_round_trips(db: Database) -> None:
 
 async def test_keys_have_buckets_of_their_own_and_a_new_limit_holds_at_once(db: Database) -> None:
     rates = Rates(db)
-    assert await admitted([rates], 20, 6) == 1
-    assert await admitted([rates], 20, 6, key=8) == 1
+    assert await admitted([rates], 20, 6) == 6
+    assert await admitted([rates], 20, 6, key=8) == 6
     await aged(db, 60)
     assert await admitted([rates], 100, 60) in (10, 11)

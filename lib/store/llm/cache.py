@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from lib.errors import Unavailable
 from lib.store.engine import Database
 from lib.store.failures import StatementFailed
+from lib.store.llm.patience import Patience
 from lib.store.llm.rows import rows
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 VALUE_LIMIT_BYTES = 1_000_000
 PRUNE_EVERY_S = 60.0
 TIMEOUT_S = 0.5  # a cache that is slower than that is none
+RESTS_S = 5.0
 PREFIX = b"potok:llm:"
 
 _GET = "select value from llm_cache where key = %s and expires_at > clock_timestamp()"
@@ -46,11 +48,12 @@ class PostgresCache:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pruned_at = time.monotonic()
+        self._patience = Patience(TIMEOUT_S, RESTS_S)
 
     async def get(self, key: bytes) -> bytes | None:
         """The value, if it is there and still good."""
         try:
-            found = await rows(self._database, _GET, (key,))
+            found = await self._patience.ask(lambda: rows(self._database, _GET, (key,)))
         except (Unavailable, StatementFailed) as exc:
             log.warning("cache.away reason=%s", exc)
             return None
@@ -61,10 +64,10 @@ class PostgresCache:
         if len(value) > VALUE_LIMIT_BYTES:
             return
         try:
-            await rows(self._database, _PUT, (key, value, for_s))
+            await self._patience.ask(lambda: rows(self._database, _PUT, (key, value, for_s)))
             if time.monotonic() - self._pruned_at > PRUNE_EVERY_S:
                 self._pruned_at = time.monotonic()
-                await rows(self._database, _PRUNE)
+                await self._patience.ask(lambda: rows(self._database, _PRUNE))
         except (Unavailable, StatementFailed) as exc:
             log.warning("cache.away reason=%s", exc)
 

@@ -3,8 +3,11 @@
 A bucket in PostgreSQL holds calls and fills steadily; a process takes some calls out of it at a
 time and gives them away by itself. What it does not give away in five seconds is lost.
 
-In any minute at most ``rpm``, a bucket full (a sixth of it) and what each process had taken out
-before (a twentieth) come through.
+A bucket holds a sixth of a minute's calls, but ten at least, for tools ask in bursts: an editor
+asks for the text and its title at once. Of a rate below ten it holds a whole minute's: who may call
+three times a minute may do so at once, and then every 20 s. So a minute carries ``rpm`` calls in
+the long run; one that begins with a full bucket carries that besides, and what each process had
+taken out before (a twentieth).
 """
 
 from __future__ import annotations
@@ -14,11 +17,15 @@ import time
 from dataclasses import dataclass, field
 
 from lib.store.engine import Database
+from lib.store.llm.patience import Patience
 from lib.store.llm.rows import rows
 
 BUCKET = 6  # a bucket holds rpm / 6 calls, ten seconds' worth
+LEAST = 10  # or as many, where a minute has them
 LEASE = 20  # a process takes rpm / 20 calls, three seconds' worth
 LEASE_S = 5.0
+ANSWERS_WITHIN_S = 3.0
+RESTS_S = 1.0
 
 # By the database's clock: fill the bucket, then take what is asked for, or what there is. The
 # upsert locks the row: two processes take one after the other.
@@ -37,6 +44,11 @@ _TAKE = """
 """
 
 
+def burst_of(rpm: int) -> float:
+    """How many calls of a key may come at once."""
+    return min(float(rpm), max(float(LEAST), rpm / BUCKET))
+
+
 @dataclass(slots=True)
 class _Lease:
     calls: int = 0
@@ -50,12 +62,16 @@ class Rates:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._leases: dict[int, _Lease] = {}
+        self._patience = Patience(ANSWERS_WITHIN_S, RESTS_S)
 
     async def take(self, key_id: int, rpm: int) -> float:
         """Take one call.
 
         Returns:
             0 when it may go; else the seconds until one may.
+
+        Raises:
+            Unavailable: the database is away, or does not answer in time.
         """
         lease = self._leases.setdefault(key_id, _Lease())
         async with lease.lock:
@@ -71,15 +87,12 @@ class Rates:
 
     async def _leased(self, key_id: int, rpm: int) -> tuple[int, float]:
         """Calls taken out of the bucket, up to a lease; and the seconds until one is in it."""
-        found = await rows(
-            self._database,
-            _TAKE,
-            {
-                "key": key_id,
-                "holds": max(1.0, rpm / BUCKET),
-                "want": max(1, rpm // LEASE),
-                "per_s": rpm / 60.0,
-            },
-        )
+        wanted = {
+            "key": key_id,
+            "holds": burst_of(rpm),
+            "want": max(1, rpm // LEASE),
+            "per_s": rpm / 60.0,
+        }
+        found = await self._patience.ask(lambda: rows(self._database, _TAKE, wanted))
         calls, tokens = int(found[0]["taken"]), float(found[0]["tokens"])
         return calls, max(1.0 - tokens, 0.001) * 60.0 / rpm

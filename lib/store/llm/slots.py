@@ -1,8 +1,8 @@
 """Places at a provider that takes only so many calls at a time, over all processes.
 
 A place is an advisory lock of PostgreSQL on one session that a process keeps for all of its places:
-when the process dies they are free at once. Without PostgreSQL there are the places of this process
-alone: the limit is a courtesy, and a call is better than none.
+when the process dies they are free at once. Without PostgreSQL, or with a frozen one, there are the
+places of this process alone: the limit is a courtesy, and a call is better than none.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ import psycopg
 
 from lib.errors import RateLimited, Unavailable
 from lib.store.engine import Database, Session
+from lib.store.llm.patience import Patience
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.05  # while another process has every place
+ANSWERS_WITHIN_S = 1.0  # a question that takes a fraction of a millisecond
+RESTS_S = 5.0
 _TRY = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
 _FREE = "select pg_advisory_unlock(hashtextextended(%s, 0))"
 
@@ -52,6 +55,7 @@ class Slots:
         self._providers: dict[str, _Provider] = {}
         self._session: Session | None = None
         self._talking = asyncio.Lock()
+        self._patience = Patience(ANSWERS_WITHIN_S, RESTS_S)
 
     async def close(self) -> None:
         """Free every place."""
@@ -138,14 +142,23 @@ class Slots:
         """What PostgreSQL says; None: it is away."""
         async with self._talking:
             try:
-                if self._session is None or self._session.closed:
-                    self._session = await self._database.session("potok places")
-                cursor = await self._session.execute(statement.encode(), (key,))
-                row = await cursor.fetchone()
+                return await self._patience.ask(lambda: self._asked(statement, key))
             except (psycopg.Error, Unavailable) as exc:
                 log.warning("places.away kind=%s", type(exc).__name__)
-                if self._session is not None:
-                    await self._session.close()
-                self._session = None
                 return None
+
+    async def _asked(self, statement: str, key: str) -> bool:
+        # While it is asked the session is nobody's: a question that is given up takes it along,
+        # and with it the lock that a frozen server may still give.
+        session, self._session = self._session, None
+        try:
+            if session is None or session.closed:
+                session = await self._database.session("potok places")
+            cursor = await session.execute(statement.encode(), (key,))
+            row = await cursor.fetchone()
+        except BaseException:
+            if session is not None:
+                await session.close()
+            raise
+        self._session = session
         return bool(row and row[0])
