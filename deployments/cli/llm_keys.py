@@ -23,7 +23,13 @@ ALL = "*"
 @app.command()
 def create(
     tool: Annotated[str, typer.Option("--tool", help="Who gets it: a name of its own.")],
-    aliases: Annotated[str, typer.Option(help="a,b: what it may ask for; * is all.")] = ALL,
+    aliases: Annotated[
+        str,
+        typer.Option(
+            help="a,b: what it may ask for. * is every alias; real models are named: groq/*, or"
+            " groq/openai/gpt-oss-20b."
+        ),
+    ] = ALL,
     budget: Annotated[str, typer.Option(help="Such as 10usd/month, 1usd/day, 100usd.")] = "",
     rpm: Annotated[
         int | None,
@@ -90,15 +96,13 @@ def revoke(name: Annotated[str, typer.Argument(metavar="NAME|PREFIX")]) -> None:
 
 def _names(table: Table, aliases: str) -> tuple[str, ...]:
     """What a key may ask for; Rejected names what there is not."""
-    from lib.domain.llm.table import candidates_for
+    from lib.domain.llm.names import check_names
     from lib.errors import Rejected
 
     names = tuple(dict.fromkeys(name.strip() for name in aliases.split(",") if name.strip()))
     if not names:
-        raise Rejected("--aliases names nothing: `potok llm models` lists them, * is all")
-    for name in names:
-        if name != ALL:
-            candidates_for(table, name)
+        raise Rejected("--aliases names nothing: `potok llm models` lists them, * is every one")
+    check_names(table, names)
     return names
 
 

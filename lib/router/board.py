@@ -7,12 +7,11 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Protocol
 
 from lib.domain.llm.choice import Health, ordered
 from lib.domain.llm.circuit import Circuit
-from lib.domain.llm.table import Alias, Candidate
+from lib.domain.llm.table import Alias, Candidate, Price
 from lib.errors import Unavailable
 from lib.store.failures import StatementFailed
 from lib.store.llm.health import Health as Probed
@@ -40,6 +39,7 @@ class Board:
         self._circuits: dict[str, Circuit] = {}
         self._first_token_ms: dict[str, float] = {}
         self._probed: dict[str, Health] = {}
+        self._prices: dict[str, Price] = {}
 
     async def watch(self) -> None:
         """Follow the probes for ever."""
@@ -51,13 +51,16 @@ class Board:
             await asyncio.sleep(REFRESH_S)
 
     async def read(self) -> None:
-        """Read what the probes found; old findings are not believed."""
-        since = datetime.now(UTC) - BELIEVED_FOR
-        self._probed = {
-            f"{found.provider}/{found.model}": Health(found.ok, found.first_token_ms, _sum(found))
-            for found in await self._healths.read()
-            if found.checked_at > since
-        }
+        """Read what the probes found; old findings are not believed, but for their prices."""
+        since, probed = datetime.now(UTC) - BELIEVED_FOR, {}
+        for found in await self._healths.read():
+            name, price = f"{found.provider}/{found.model}", _price(found)
+            if price is not None:
+                self._prices[name] = price
+            if found.checked_at > since:
+                total = None if price is None else price.input + price.output
+                probed[name] = Health(found.ok, found.first_token_ms, total)
+        self._probed = probed
 
     def candidates(self, alias: Alias) -> list[Candidate]:
         """Who is to be tried, the best first; nobody when every circuit is open."""
@@ -72,6 +75,13 @@ class Board:
             ms = self._first_token_ms.get(name, probed.first_token_ms)
             found[name] = Health(probed.ok, ms, probed.price)
         return found
+
+    def priced(self, candidate: Candidate) -> Candidate:
+        """The candidate, with the price that its provider lists where the table has none."""
+        price = self._prices.get(candidate.name)
+        if candidate.price is not None or price is None:
+            return candidate
+        return candidate.model_copy(update={"price": price})
 
     def wait_s(self, name: str) -> float:
         """Seconds until a model's circuit lets a try through."""
@@ -101,7 +111,7 @@ class Board:
             circuit.given_up()
 
 
-def _sum(found: Probed) -> Decimal | None:
+def _price(found: Probed) -> Price | None:
     if found.price_in_usd is None or found.price_out_usd is None:
         return None
-    return found.price_in_usd + found.price_out_usd
+    return Price(input=found.price_in_usd, output=found.price_out_usd)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from lib.domain.llm.keys import key_hash
+from lib.domain.llm.names import ALL, is_allowed
 from lib.domain.llm.table import Table
 from lib.errors import BadSignature, Unavailable
 from lib.router.outcomes import KeyForbids, OverLimit
@@ -25,7 +26,6 @@ REFRESH_S = 1.0  # a revoked key opens nothing after this
 LOOK_AGAIN_S = 0.2  # for keys that nobody knows: one query for as many as come
 ANSWERS_WITHIN_S = 5.0
 RESTS_S = 1.0
-ALL = "*"
 
 
 class Keyring:
@@ -82,14 +82,15 @@ class Keyring:
         return key
 
     def names(self, key: Key) -> tuple[str, ...]:
-        """What the key may ask for: aliases and models, or ``*``."""
+        """What the key may ask for; see `lib.domain.llm.names`."""
         return self._table().permissions.get(key.name, key.names)
 
     def check_name(self, key: Key, name: str) -> None:
-        """Raise KeyForbids unless the key may ask for this model."""
+        """Raise KeyForbids unless the key may ask for this model; UnknownModel if nobody may."""
         names = self.names(key)
-        if ALL not in names and name not in names:
-            raise KeyForbids(f"this key may not ask for {name!r}; it may for {', '.join(names)}")
+        if not is_allowed(self._table(), names, name):
+            told = ["every alias" if each == ALL else each for each in names]
+            raise KeyForbids(f"this key may not ask for {name!r}; it may for {', '.join(told)}")
 
     async def admit(self, key: Key) -> None:
         """Count one call against the key's limits.

@@ -24,7 +24,14 @@ from lib.domain.llm.refusals import NoSuchModel, NotForThisModel
 from lib.domain.llm.table import Candidate, Provider, candidates_for, check_embeds
 from lib.errors import Denied, PotokError, RateLimited, Unavailable
 from lib.router.board import Board
-from lib.router.outcomes import ClientTooSlow, IsOpen, NobodyAnswered, Try, reason_of
+from lib.router.outcomes import (
+    ClientTooSlow,
+    IsOpen,
+    KeyForbids,
+    NobodyAnswered,
+    Try,
+    reason_of,
+)
 from lib.router.record import Record
 from lib.router.relay import Relay
 from lib.router.shelf import Shelf
@@ -99,6 +106,22 @@ class Router:
         """
         candidates_for(self.shelf.table, ask.name)
         check_embeds(self.shelf.table, ask.name, embeds=ask.embeds)
+
+    def check_price(self, name: str) -> None:
+        """Raise KeyForbids for a real model of which nobody knows what it costs: no budget holds.
+
+        An alias is the table's own word, and Ollama's models cost nothing.
+        """
+        table = self.shelf.table
+        if name in table.aliases:
+            return
+        for candidate in candidates_for(table, name).candidates:
+            is_free = table.providers[candidate.provider].kind == "ollama"
+            if not is_free and self.board.priced(candidate).price is None:
+                raise KeyForbids(
+                    f"this key has a budget, and nobody here knows what {candidate.name} costs:"
+                    " ask for an alias that has it with a `price`, or by a key without a budget"
+                )
 
     async def answer(self, ask: Ask, record: Record) -> bytes:
         """The whole answer in the client's dialect.
@@ -200,7 +223,7 @@ class Router:
         ):
             if self.board.wait_s(candidate.name) > 0:  # others failed while this one waited
                 raise IsOpen("it failed for others")
-            record.asking(candidate)
+            record.asking(self.board.priced(candidate))
             self.board.began(candidate.name)
             began, timeouts = asyncio.get_running_loop().time(), provider.timeouts
             ends_at = began + timeouts.total

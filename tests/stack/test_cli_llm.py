@@ -94,6 +94,7 @@ async def test_keys_are_listed_and_revoked(potok: Potok, db: Database) -> None:
         ("key create --tool a --aliases man", "no model 'man': is main meant?"),
         ("key create --tool a --aliases main,nonesuch", "no model 'nonesuch': there are chimera"),
         ("key create --tool a --aliases ,", "--aliases names nothing"),
+        ("key create --tool a --aliases grok/*", "grok/*: `models` of the table has ollama/*"),
         ("key create --tool a --budget ten", "a budget is such as 10usd/month"),
         ("key create --tool a --expires soon", "a span of time is such as 30d"),
         (f"key create --tool {'a' * 65}", "--tool should be a name"),

@@ -6,7 +6,7 @@ It is ``deployments/llm.yaml``; here is what it may say, and whether it makes se
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -126,7 +126,8 @@ class Table(_Strict):
             providers listed here.
         cache_s: how long the same question at temperature 0, or embedding, has the same answer;
             0: never.
-        permissions: what a tool's key may ask for, by its name, instead of what it was made with.
+        permissions: what a tool's key may ask for, by its name, instead of what it was made with;
+            see `lib.domain.llm.names`.
     """
 
     providers: dict[str, Provider] = Field(min_length=1)
@@ -144,7 +145,9 @@ class Table(_Strict):
             _known(provider, self.providers, "models: no provider")
         for key, names in self.permissions.items():
             for name in names:
-                if name != "*" and "/" not in name:
+                if name.endswith("/*"):
+                    _known(name[:-2], self.models, f"permissions.{key}: `models` has no")
+                elif name != "*" and "/" not in name:
                     _known(name, self.aliases, f"permissions.{key}: no alias")
         return self
 
@@ -211,11 +214,11 @@ def _listed(table: Table, name: str) -> Candidate | None:
     return None
 
 
-def _known(name: str, known: Mapping[str, object], what: str) -> None:
+def _known(name: str, known: Collection[str], what: str) -> None:
     if name not in known:
         raise ValueError(f"{what} {name!r}: {_near(name, known)}")
 
 
-def _near(name: str, known: Mapping[str, object]) -> str:
+def _near(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, 3, 0.5)
     return f"is {' or '.join(near)} meant?" if near else f"there are {', '.join(sorted(known))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import orjson
@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from lib.domain.llm import asks
 from lib.domain.llm.exchange import Ask, Question
+from lib.domain.llm.names import plain_name
 from lib.domain.llm.table import Candidate
 from lib.domain.llm.wire import Json
 from lib.errors import PotokError
@@ -99,9 +100,12 @@ class Door:
         name = body.get("model")
         record.name = name[: asks.NAME_CHARS] if isinstance(name, str) else ""
         ask = self._ask_from(question)
+        ask = replace(ask, name=plain_name(self._house.router.shelf.table, ask.name))
         record.name = ask.name
         self._house.keyring.check_name(key, ask.name)
         self._house.router.check(ask)
+        if key.budget is not None:
+            self._house.router.check_price(ask.name)
         await self._house.keyring.admit(key)
         if key.keeps_texts:
             record.texts = ask.text

@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lib.domain.llm.asks import ANTHROPIC, OLLAMA, OPENAI, model_in
+from lib.domain.llm.names import ALL, is_pattern, plain_name
 from lib.domain.llm.ollama_client import show_from, tags_from
 from lib.domain.llm.table import candidates_for
 from lib.errors import PotokError
 from lib.gateway.body import json_object_from, read_body
 from lib.gateway.llm.door import ErrorDialect, House, error_body, secret_in
 from lib.gateway.llm.errors import answer_from
-from lib.router.keyring import ALL
 from lib.store.failures import StatementFailed
 from lib.store.llm.keys import Key
 
@@ -49,7 +49,8 @@ def listing_routes(house: House) -> list[Route]:
 
     async def show(key: Key, request: Request) -> Any:
         body = json_object_from(await read_body(request))
-        name = model_in({"model": body.get("model") or body.get("name")})
+        named = model_in({"model": body.get("model") or body.get("name")})
+        name = plain_name(house.router.shelf.table, named)
         found = candidates_for(house.router.shelf.table, name)
         house.keyring.check_name(key, name)
         return show_from(name, embeds=found.embeds)
@@ -91,10 +92,8 @@ def _listing(
 def _names(house: House, key: Key) -> list[str]:
     """What a key may ask for, the aliases in the table's order."""
     names, aliases = house.keyring.names(key), house.router.shelf.table.aliases
-    if ALL in names:
-        return list(aliases)
-    listed = [name for name in aliases if name in names]
-    return listed + [name for name in names if name not in aliases]
+    listed = [name for name in aliases if ALL in names or name in names]
+    return listed + [name for name in names if name not in aliases and not is_pattern(name)]
 
 
 def _of_openai(name: str) -> dict[str, Any]:

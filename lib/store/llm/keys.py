@@ -49,7 +49,7 @@ class NewKey:
     """What a key is made with.
 
     Attributes:
-        names: aliases and models that it may ask for; ``*``: all.
+        names: what it may ask for; see `lib.domain.llm.names`.
         rpm: calls a minute.
     """
 

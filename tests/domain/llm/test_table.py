@@ -61,6 +61,7 @@ def test_a_model_that_retires_has_a_successor(name: str) -> None:
         ({"aliases": {"a": {"candidates": []}}}, "aliases.a.candidates"),
         ({"models": ["there"]}, "no provider 'there'"),
         ({"permissions": {"cursor": ["mein"]}}, "is main meant"),
+        ({"permissions": {"cursor": ["here/*"]}}, "`models` has no 'here'"),
         ({"typo": 1}, "typo"),
         ({"providers": {"x": {"kind": "ollama", "base_url": "ftp://x"}}}, "providers.x.base_url"),
         ({"cache_s": -1}, "cache_s"),

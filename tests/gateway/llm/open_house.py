@@ -24,6 +24,7 @@ from lib.store.llm.keys import Keys, NewKey
 from tests.sandbox_server import running
 
 VENDORS = ("ollama", "openrouter", "groq", "anthropic")
+EVERYTHING = ("*", *(f"{vendor}/*" for vendor in VENDORS))
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Open:
         )
 
     async def new_key(self, name: str, *names: str, **limits: Any) -> str:
-        """A key for some models, or all."""
+        """A key for some models, or all aliases."""
         secret = await Keys(self.database).create(NewKey(name, names or ("*",), **limits))
         await self.house.keyring.read()
         return secret
@@ -125,7 +126,7 @@ async def opened(
             try:
                 async with httpx.AsyncClient(timeout=30.0, trust_env=False) as http:
                     door = Open(url, "", sandbox, table, house, database, http, dict(shipped))
-                    door.key = await door.new_key("tests")
+                    door.key = await door.new_key("tests", *EVERYTHING)
                     yield door
             finally:
                 await database.close()
