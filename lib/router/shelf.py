@@ -8,11 +8,10 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from lib.clients.ways import DIRECT
 from lib.domain.llm.table import Table, table_from
 from lib.errors import Rejected
+from lib.router.document import document_from
 
 log = logging.getLogger(__name__)
 
@@ -66,11 +65,9 @@ class Shelf:
     def _read(self) -> tuple[Table, str]:
         try:
             raw = self._path.read_bytes()
-            said = yaml.safe_load(raw)
         except OSError as exc:
             raise Rejected(f"{self._path.name} cannot be read: {exc.strerror}") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as exc:
-            raise Rejected(f"{self._path.name} is no YAML: {' '.join(str(exc).split())}") from None
+        said = document_from(raw, self._path.name)
         try:
             table = table_from(said)
         except Rejected as exc:

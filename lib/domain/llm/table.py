@@ -5,16 +5,16 @@ It is ``deployments/llm.yaml``; here is what it may say, and whether it makes se
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lib.domain.llm.dialects import Options
 from lib.domain.llm.refusals import NotForThisModel
+from lib.domain.llm.table_words import keep_alive_from, near, words_of
 from lib.errors import Rejected
 
 SUGGESTED = 3  # names at most
@@ -22,6 +22,7 @@ Kind = Literal["ollama", "openai", "openrouter", "groq", "anthropic"]
 Order = Literal["listed", "price", "latency"]
 Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+KeepAlive = Annotated[str | int | None, BeforeValidator(keep_alive_from)]
 
 
 class _Strict(BaseModel):
@@ -83,7 +84,7 @@ class Candidate(_Strict):
     provider: str
     model: str = Field(min_length=1)
     num_ctx: int | None = Field(default=None, ge=256)
-    keep_alive: str | int | None = None
+    keep_alive: KeepAlive = None
     think: bool | Literal["low", "medium", "high"] | None = None
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: bool = True
@@ -152,6 +153,13 @@ class Table(_Strict):
         return self
 
 
+_FIELDS = {
+    name
+    for model in (Table, Alias, Candidate, Price, Provider, Timeouts)
+    for name in model.model_fields
+}
+
+
 class UnknownModel(Rejected):
     """Neither an alias nor a real model that may be asked for."""
 
@@ -165,9 +173,7 @@ def table_from(said: object) -> Table:
     try:
         return Table.model_validate(said)
     except ValidationError as exc:
-        first = exc.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the table"
-        raise Rejected(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise Rejected(words_of(exc.errors()[0], _FIELDS)) from None
 
 
 def candidates_for(table: Table, name: str) -> Alias:
@@ -185,7 +191,7 @@ def candidates_for(table: Table, name: str) -> Alias:
     provider, _, model = name.partition("/")
     if model and provider in table.models:
         return Alias(candidates=(Candidate(provider=provider, model=model),))
-    raise UnknownModel(f"no model {name!r}: {_near(name, table.aliases)}")
+    raise UnknownModel(f"no model {name!r}: {near(name, table.aliases)}")
 
 
 def check_embeds(table: Table, name: str, *, embeds: bool) -> None:
@@ -216,9 +222,4 @@ def _listed(table: Table, name: str) -> Candidate | None:
 
 def _known(name: str, known: Collection[str], what: str) -> None:
     if name not in known:
-        raise ValueError(f"{what} {name!r}: {_near(name, known)}")
-
-
-def _near(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, 3, 0.5)
-    return f"is {' or '.join(near)} meant?" if near else f"there are {', '.join(sorted(known))}"
+        raise ValueError(f"{what} {name!r}: {near(name, known)}")

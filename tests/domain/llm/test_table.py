@@ -58,12 +58,18 @@ def test_a_model_that_retires_has_a_successor(name: str) -> None:
     ("changes", "words"),
     [
         ({"aliases": {"a": {"candidates": [{"provider": "hare", "model": "m"}]}}}, "is here meant"),
-        ({"aliases": {"a": {"candidates": []}}}, "aliases.a.candidates"),
+        ({"aliases": {"a": {"candidates": []}}}, "aliases.a.candidates: is empty: name one"),
         ({"models": ["there"]}, "no provider 'there'"),
         ({"permissions": {"cursor": ["mein"]}}, "is main meant"),
         ({"permissions": {"cursor": ["here/*"]}}, "`models` has no 'here'"),
-        ({"typo": 1}, "typo"),
-        ({"providers": {"x": {"kind": "ollama", "base_url": "ftp://x"}}}, "providers.x.base_url"),
+        ({"typo": 1}, "typo: there is no such field"),
+        ({"modells": []}, "modells: there is no such field: is models meant?"),
+        ({"providers": {"x": {"kind": "ollama"}}}, "providers.x.base_url: is missing"),
+        ({"providers": {"x": {"base_url": "http://x"}}}, "providers.x.kind: is missing"),
+        ({"providers": {}}, "providers: is empty"),
+        ({"aliases": {"a": None}}, "aliases.a: should have fields, such as `name: value`"),
+        ({"aliases": {"a": {"candidates": "x"}}}, "aliases.a.candidates: should be a list"),
+        ({"providers": {"x": {"kind": "ollama", "base_url": "ftp://x"}}}, "such as http://127"),
         ({"cache_s": -1}, "cache_s"),
     ],
 )
@@ -72,6 +78,20 @@ def test_a_wrong_table_is_refused_with_the_place(changes: dict[str, Any], words:
         table_from(said(**changes))
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("said_", ["30m", "1h30m", "1.5h", "-1m", "0", 0, -1, 600, None])
+def test_ollama_is_told_how_long_to_keep_a_model(said_: object) -> None:
+    candidate = {"provider": "here", "model": "m:1b", "keep_alive": said_}
+    table = table_from(said(aliases={"main": {"candidates": [candidate]}}))
+    assert table.aliases["main"].candidates[0].keep_alive == said_
+
+
+@pytest.mark.parametrize("said_", ["30", "-1", "half an hour", "30 m", "30min", "", True, 1.5, []])
+def test_what_ollama_would_refuse_is_refused_here(said_: object) -> None:
+    candidate = {"provider": "here", "model": "m:1b", "keep_alive": said_}
+    with pytest.raises(Rejected, match=r"candidates\.0\.keep_alive: should be a time such as 30m"):
+        table_from(said(aliases={"main": {"candidates": [candidate]}}))
 
 
 @given(
@@ -88,8 +108,9 @@ def test_no_document_breaks_the_table(document: object) -> None:
 def test_an_unknown_name_gets_the_near_ones() -> None:
     with pytest.raises(UnknownModel, match="is code meant"):
         candidates_for(table_from(SHIPPED), "cod")
-    with pytest.raises(UnknownModel, match="there are"):
-        candidates_for(table_from(SHIPPED), "zzz")
+    for far in ("zzz", "nope"):
+        with pytest.raises(UnknownModel, match=f"no model '{far}': there are chimera"):
+            candidates_for(table_from(SHIPPED), far)
 
 
 @pytest.mark.parametrize(
