@@ -28,7 +28,7 @@ from lib.clients.ways import Egress, Ways
 from lib.domain.llm import asks
 from lib.domain.llm.exchange import Ask, Question
 from lib.domain.llm.wire import Json
-from lib.errors import PotokError, Unavailable
+from lib.errors import PotokError, Rejected, Unavailable
 from lib.router.board import Board
 from lib.router.outcomes import reason_of
 from lib.router.record import Record
@@ -157,7 +157,8 @@ async def _asked(ask: Ask) -> Json:
         router.check(ask)
         raw = await router.answer(ask, record)
     except PotokError as exc:
-        record.ended("failed", 502, reason_of(exc))
+        outcome, status = ("refused", 400) if isinstance(exc, Rejected) else ("failed", 502)
+        record.ended(outcome, status, reason_of(exc))
         raise
     finally:
         await _written(database, record)

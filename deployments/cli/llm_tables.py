@@ -69,11 +69,11 @@ def usage_table(rows: list[dict[str, Any]], by: str) -> Shown:
 
     shown = Shown(box=None, pad_edge=False, header_style="dim")
     shown.add_column(by, overflow="ellipsis", no_wrap=True)
-    titles = ("calls", "failed", "kept", "tokens in", "tokens out", "USD")
+    titles = ("calls", "failed", "refused", "cached", "tokens in", "tokens out", "USD")
     for title in (*titles, "first token p50/p95", "whole p50/p95, ms"):
         shown.add_column(title, justify="right", no_wrap=True)
     for row in rows:
-        counts = ("calls", "failed", "kept", "tokens_in", "tokens_out")
+        counts = ("calls", "failed", "refused", "cached", "tokens_in", "tokens_out")
         shown.add_row(
             Text(on_screen(row["name"])),
             *(str(row[name]) for name in counts),

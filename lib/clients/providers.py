@@ -25,6 +25,7 @@ from lib.errors import Denied, PotokError, Rejected, Unavailable
 ANSWER_LIMIT_BYTES = 64_000_000  # 2,048 vectors of 3,072 numbers, as text
 ERROR_LIMIT_BYTES = 65_536
 _TAG = re.compile(rb"<[^>]*>")  # Cloudflare refuses in HTML, before Groq is asked
+OF_ENVIRONMENT = ("openrouter", "groq", "anthropic")  # whose keys have a variable of their own
 ANTHROPIC_VERSION = "2023-06-01"
 OF_OURS: Mapping[Kind, Mapping[str, str]] = {
     "openrouter": {"X-Title": "potok"},
@@ -107,7 +108,11 @@ def key_for(provider: Provider, credential: Callable[[str], str | None]) -> str 
     if provider.credential is None:
         return None
     if (key := credential(provider.credential)) is None:
-        raise Denied(f"there is no key for {provider.credential}: set it, then `potok init`")
+        name = provider.credential
+        block = f"a block `potok model provider` named {name} on the Prefect server"
+        if name in OF_ENVIRONMENT:
+            block = f"{name.upper()}_API_KEY in .env, then `potok init`, or by {block}"
+        raise Denied(f"there is no key for `credential: {name}`: set it by {block}")
     return key
 
 

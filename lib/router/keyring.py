@@ -42,6 +42,7 @@ class Keyring:
         self._rates = rates
         self._table = table
         self._living: dict[str, Key] = {}
+        self._ended: dict[str, str] = {}
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._patience = Patience(ANSWERS_WITHIN_S, RESTS_S)
@@ -59,7 +60,8 @@ class Keyring:
     async def read(self) -> None:
         """Read the keys now."""
         living = {key.hash: key for key in await self._patience.ask(self._keys.living)}
-        self._living, self._read_at = living, time.monotonic()
+        ended = await self._patience.ask(self._keys.ended)
+        self._living, self._ended, self._read_at = living, ended, time.monotonic()
 
     async def find(self, secret: str | None) -> Key:
         """The key of a secret.
@@ -77,8 +79,11 @@ class Keyring:
                 if time.monotonic() - self._read_at > LOOK_AGAIN_S:
                     await self.read()
             key = self._living.get(hashed)
-        if key is None or (key.expires_at and key.expires_at <= datetime.now(UTC)):
-            raise BadSignature("this key is not known: `potok llm key create` makes one")
+        if key is None:
+            told = self._ended.get(hashed, "is not known")  # to who has the whole of it
+            raise BadSignature(f"this key {told}: `potok llm key create` makes one")
+        if key.expires_at and key.expires_at <= datetime.now(UTC):
+            raise BadSignature("this key has just expired: `potok llm key create` makes one")
         return key
 
     def names(self, key: Key) -> tuple[str, ...]:
@@ -104,11 +109,11 @@ class Keyring:
                 now = datetime.now(UTC)
                 end = key.budget.end(now)
                 told = f"the budget of {key.budget.usd} USD is used up"
+                who = "who runs potok makes one: `potok llm key create --budget …`"
                 if end is None:
-                    raise OverLimit(f"{told}; ask for a new one", 86_400.0)
-                raise OverLimit(
-                    f"{told} until {end:%Y-%m-%d %H:%M} UTC", (end - now).total_seconds()
-                )
+                    raise OverLimit(f"{told}; ask for a new one: {who}", 86_400.0)
+                words = f"{told} until {end:%Y-%m-%d %H:%M} UTC; wait, or ask for a key with more"
+                raise OverLimit(f"{words}: {who}", (end - now).total_seconds())
         if key.rpm is not None and (wait_s := await self._rates.take(key.id, key.rpm)) > 0:
             raise OverLimit(
                 f"more than {key.rpm} calls a minute; come again in {wait_s:.0f} s", wait_s

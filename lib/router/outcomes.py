@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from lib.domain.llm.refusals import NoSuchModel, NotForThisModel
+from lib.domain.llm.table import UnknownModel
 from lib.errors import Denied, PotokError, RateLimited, Rejected, Unavailable
+from lib.store.llm.calls import UNKNOWN
 
-CIRCUIT_OPEN = "circuit open"
+CIRCUIT_OPEN, NO_MODEL, CANNOT = "circuit open", "no model", "cannot do it"
 
 
 class KeyForbids(Rejected):
@@ -23,7 +26,15 @@ class OverLimit(RateLimited):
 
 
 class IsOpen(Unavailable):
-    """The model's circuit opened before its turn came."""
+    """The model's circuit opened before its turn came.
+
+    Args:
+        wait_s: until it is tried again.
+    """
+
+    def __init__(self, wait_s: float) -> None:
+        until = datetime.now(UTC) + timedelta(seconds=wait_s)
+        super().__init__(f"it failed too often; its circuit is open until {until:%H:%M:%S} UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +62,33 @@ class Try:
 
 
 class NobodyAnswered(Unavailable):
-    """Every candidate failed; ``tries`` says which, and why."""
+    """Every candidate failed; ``tries`` says which, and why.
 
-    def __init__(self, name: str, tries: list[Try], wait_s: float | None = None) -> None:
+    Attributes:
+        wait_s: until the first of them may be asked again.
+        is_alias: the name is the table's; else the client named a real model himself.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tries: list[Try],
+        wait_s: float | None = None,
+        *,
+        is_alias: bool = True,
+    ) -> None:
         super().__init__(name, tries, wait_s)
         self.tries = tries
         self.wait_s = wait_s
+        self.is_alias = is_alias
 
     def __str__(self) -> str:
         name, tries, wait_s = self.args
         if not tries:
-            return f"{name}: every candidate failed lately; come again in {wait_s or 1:.0f} s"
+            return (
+                f"{name}: every candidate failed lately and is left alone for a while; come again"
+                f" in {max(wait_s or 1, 1):.0f} s"
+            )
         told = "; ".join(f"{each.provider}/{each.model}: {each.said}" for each in tries)
         return f"{name}: nobody answered: {told}"
 
@@ -70,8 +97,9 @@ def reason_of(error: PotokError) -> str:
     """A kind of failure in a word or two."""
     kinds: tuple[tuple[type[PotokError], str], ...] = (
         (ClientTooSlow, "the client does not read"),
-        (NoSuchModel, "no model"),
-        (NotForThisModel, "cannot do it"),
+        (UnknownModel, UNKNOWN),
+        (NoSuchModel, NO_MODEL),
+        (NotForThisModel, CANNOT),
         (Denied, "denied"),
         (RateLimited, "rate limited"),
         (IsOpen, CIRCUIT_OPEN),

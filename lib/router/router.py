@@ -205,7 +205,8 @@ class Router:
                 if number + 1 < provider.tries:
                     await asyncio.sleep(RETRY_S * 2**number * (0.5 + self.jitter()))
         waits = [self.board.wait_s(candidate.name) for candidate in alias.candidates]
-        raise NobodyAnswered(ask.name, record.tries, min(waits))
+        is_alias = ask.name in self.shelf.table.aliases
+        raise NobodyAnswered(ask.name, record.tries, min(waits), is_alias=is_alias)
 
     async def _once(
         self,
@@ -221,8 +222,8 @@ class Router:
         async with self.slots.place(
             candidate.provider, provider.at_once, provider.queue_s, provider.queue
         ):
-            if self.board.wait_s(candidate.name) > 0:  # others failed while this one waited
-                raise IsOpen("it failed for others")
+            if (open_s := self.board.wait_s(candidate.name)) > 0:  # others failed meanwhile
+                raise IsOpen(open_s)
             record.asking(self.board.priced(candidate))
             self.board.began(candidate.name)
             began, timeouts = asyncio.get_running_loop().time(), provider.timeouts

@@ -14,7 +14,7 @@ from lib.router.keyring import Keyring
 from lib.router.meter import Meter
 from lib.store.engine import Database
 from lib.store.failures import StatementFailed
-from lib.store.llm.calls import Calls
+from lib.store.llm.calls import UNKNOWN, Calls
 from lib.store.llm.keys import Keys
 from lib.store.llm.rates import Rates
 from tests.store.llm_making import NOON, call, fetched, made
@@ -153,9 +153,26 @@ async def test_usage_says_what_went_well_and_how_fast(db: Database) -> None:
         ]
     )
     [row] = await Calls(db).usage(SINCE)
-    assert (row["calls"], row["failed"], row["kept"]) == (5, 1, 2)
+    assert (row["calls"], row["failed"], row["refused"], row["cached"]) == (5, 1, 1, 2)
     assert (row["tokens_in"], row["tokens_out"], row["usd"]) == (50, 25, 0)
     assert (row["first_token_p50_ms"], row["total_p50_ms"], row["total_p95_ms"]) == (7, 200, 380)
+
+
+async def test_names_of_no_table_are_summed_as_one(db: Database) -> None:
+    refused = {"outcome": "refused", "reason": UNKNOWN, "provider": ""}
+    typed = [call(alias=f"typo-{n}", **refused) for n in range(5)]
+    await Calls(db).write([*typed, call("1"), call(alias="fast", outcome="refused", reason="x")])
+    found = await Calls(db).usage(SINCE, "alias")
+    assert [(row["name"], row["calls"], row["refused"]) for row in found] == [
+        ("main", 1, 0),
+        ("(unknown)", 5, 5),
+        ("fast", 1, 1),
+    ]
+    assert {row["name"] for row in await Calls(db).series(SINCE, 60)} == {
+        "main",
+        "(unknown)",
+        "fast",
+    }
 
 
 async def test_usage_by_anything_else_is_refused(db: Database) -> None:

@@ -54,7 +54,10 @@ def budget_from(text: str) -> Budget:
     """
     found = _BUDGET.fullmatch(text.strip().lower())
     if found is None or not Decimal(found[1]):
-        raise Rejected(f"a budget is such as 10usd/month, 1usd/day or 100usd, not {text!r}")
+        raise Rejected(
+            f"a budget is such as 10usd/month, 1usd/day or 100usd, without a space, and 0.0001usd"
+            f" at least, not {text!r}"
+        )
     period: Period | None = "day" if found[2] == "day" else "month" if found[2] else None
     return Budget(Decimal(found[1]), period)
 
@@ -67,7 +70,7 @@ def span_from(text: str) -> timedelta:
     """
     found = _SPAN.fullmatch(text.strip().lower())
     if found is None or not int(found[1]):
-        raise Rejected(f"a span of time is such as 30d or 12h, not {text!r}")
+        raise Rejected(f"a span of time is such as 30d or 12h (days or hours), not {text!r}")
     number = int(found[1])
     return timedelta(hours=number) if found[2] == "h" else timedelta(days=number)
 

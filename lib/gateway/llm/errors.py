@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from lib.domain.llm.table import UnknownModel
 from lib.errors import BadSignature, PotokError, RateLimited, Rejected, Unavailable
 from lib.gateway.body import TooLarge, TooSlow
-from lib.router.outcomes import CIRCUIT_OPEN, KeyForbids, NobodyAnswered, OverLimit
+from lib.router.outcomes import (
+    CANNOT,
+    CIRCUIT_OPEN,
+    NO_MODEL,
+    KeyForbids,
+    NobodyAnswered,
+    OverLimit,
+)
 from lib.store.failures import StatementFailed
 
 RATE_LIMITED = "rate limited"
@@ -71,6 +78,7 @@ def _nobody(error: NobodyAnswered) -> Answer:
         return Answer(503, "unavailable", words, error.wait_s or 1.0, "failed")
     if all(each.reason == RATE_LIMITED for each in error.tries):
         return Answer(429, "rate_limit_exceeded", words, error.wait_s or 1.0, "failed")
-    if all(each.reason in ("cannot do it", "no model") for each in error.tries):
-        return Answer(400, "not_possible", words, None, "failed")
+    reasons = {each.reason for each in error.tries}
+    if reasons == {CANNOT} or (not error.is_alias and reasons <= {CANNOT, NO_MODEL}):
+        return Answer(400, "not_possible", words)  # the client named a model that cannot or is not
     return Answer(502, "provider_failed", words, None, "failed")

@@ -113,7 +113,7 @@ def page_from(sums: Sums, span: str) -> str:
     )
 
 
-_SUMMED = ("calls", "failed", "kept", "tokens_in", "tokens_out", "usd")
+_SUMMED = ("calls", "failed", "refused", "cached", "tokens_in", "tokens_out", "usd")
 
 
 async def _sums(house: House, length: timedelta) -> Sums:

@@ -15,9 +15,10 @@ from lib.errors import Rejected
 from lib.store.engine import Database
 from lib.store.llm.rows import clean, rows
 
+UNKNOWN = "unknown name"  # the reason of calls for a name that was in no table: typed at random
 BY = {
     "key": "c.caller",
-    "alias": "c.alias",
+    "alias": f"case when c.reason = '{UNKNOWN}' then '(unknown)' else c.alias end",
     "provider": "coalesce(nullif(c.provider, ''), '-')",
     "model": "coalesce(nullif(c.model, ''), '-')",
     "day": "to_char(c.at at time zone 'utc', 'YYYY-MM-DD')",
@@ -44,7 +45,8 @@ class Call:
         provider, model: who answered, or failed last; "" when nobody was asked.
         cached_tokens: of ``prompt_tokens``, those that the provider had already.
         price_usd: None when nobody knows it.
-        outcome: ``ok``, ``cached`` (kept here), ``failed``, ``cancelled`` or ``refused``.
+        outcome: ``ok``, ``cached`` (known here), ``failed``, ``cancelled``, or ``refused``: by us,
+            for it was wrong, forbidden or above a limit.
         reason: a kind of failure, without anybody's words.
         tries: candidates that failed before.
         texts: the question, for a key that keeps texts.
@@ -91,7 +93,8 @@ _WRITE = f"""
 _SUMS = """
     count(*) as calls,
     count(*) filter (where c.outcome = 'failed') as failed,
-    count(*) filter (where c.outcome = 'cached') as kept,
+    count(*) filter (where c.outcome = 'refused') as refused,
+    count(*) filter (where c.outcome = 'cached') as cached,
     coalesce(sum(c.prompt_tokens), 0)::bigint as tokens_in,
     coalesce(sum(c.completion_tokens), 0)::bigint as tokens_out,
     coalesce(sum(c.price_usd), 0) as usd,
@@ -131,8 +134,9 @@ class Calls:
         """Sums since a time, by ``key``, ``alias``, ``provider``, ``model`` or ``day``.
 
         Returns:
-            Rows with name, calls, failed, kept, tokens_in, tokens_out, usd, and the 50th and 95th
-            percentiles of first_token and total in ms; the dearest first, days in their order.
+            Rows with name, calls, failed, refused, cached, tokens_in, tokens_out, usd, and the 50th
+            and 95th percentiles of first_token and total in ms; the dearest first, days in their
+            order. Names that were in no table are one, ``(unknown)``.
 
         Raises:
             Rejected: it is by something else.

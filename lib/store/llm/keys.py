@@ -29,6 +29,7 @@ _SPENT = """
     ), 0) as spent_usd
 """
 _LIVING = "k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())"
+_ENDED = f"select k.hash, k.revoked_at, k.expires_at from llm_keys k where not ({_LIVING})"  # noqa: S608
 _LIST = f"select {_FIELDS}, {_SPENT} from llm_keys k"  # noqa: S608
 _INSERT = """
     insert into llm_keys
@@ -129,6 +130,13 @@ class Keys:
         """Every key that opens something."""
         return await self._read(f"{_LIST} where {_LIVING}")
 
+    async def ended(self) -> dict[str, str]:
+        """What became of every key that opens nothing any more, by its hash."""
+        return {
+            row["hash"]: _end_of(row["revoked_at"], row["expires_at"])
+            for row in await rows(self._database, _ENDED)
+        }
+
     async def all(self) -> list[Key]:
         """Every key that was ever made, the newest first."""
         return await self._read(f"{_LIST} order by k.id desc")
@@ -150,6 +158,13 @@ class Keys:
 
     async def _read(self, statement: str) -> list[Key]:
         return [_key(row) for row in await rows(self._database, statement)]
+
+
+def _end_of(revoked_at: datetime | None, expires_at: datetime | None) -> str:
+    # An expired key whose name was given to a new one is revoked as of its last day.
+    if expires_at is not None and (revoked_at is None or revoked_at >= expires_at):
+        return f"expired on {expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"was revoked on {(revoked_at or datetime.now(UTC)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _key(row: dict[str, Any]) -> Key:
