@@ -152,7 +152,9 @@ def embedding(path: str, body: Json, told: Callable[[Json], Json]) -> Exchange:
     def whole(raw: bytes) -> Whole:
         answer = object_of(raw)
         found = told(answer)
-        return Whole(written(found), usage_from(found.get("usage") or _counts(found)))
+        # Of the provider's answer: Ollama's older door has no place for what was used.
+        used = answer.get("usage") or found.get("usage") or _counts(answer)
+        return Whole(written(found), usage_from(used))
 
     def streaming() -> Streaming:
         raise NotForThisModel("vectors do not stream")

@@ -9,6 +9,7 @@ from lib.domain.llm import asks
 from lib.gateway.headers import BoundedHeaders
 from lib.gateway.llm.door import Door, House
 from lib.gateway.llm.listing import listing_routes
+from lib.gateway.llm.no_door import no_door
 from lib.gateway.llm.usage_page import usage_route
 
 
@@ -24,13 +25,15 @@ def create_llm_app(house: House) -> Starlette:
         "/api/chat": Door(house, "api/chat", asks.ollama_chat, asks.OLLAMA),
         "/api/generate": Door(house, "api/generate", asks.ollama_generate, asks.OLLAMA),
         "/api/embed": Door(house, "api/embed", asks.ollama_embed, asks.OLLAMA),
+        "/api/embeddings": Door(house, "api/embeddings", asks.ollama_embed, asks.OLLAMA),
     }
     app = Starlette(
         routes=[
             *(Route(path, door, methods=["POST"]) for path, door in doors.items()),
             *listing_routes(house),
             usage_route(house),
-        ]
+        ],
+        exception_handlers={404: no_door, 405: no_door},
     )
     app.add_middleware(BoundedHeaders)
     return app

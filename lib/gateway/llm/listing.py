@@ -19,6 +19,7 @@ from lib.errors import PotokError
 from lib.gateway.body import json_object_from, read_body
 from lib.gateway.llm.door import ErrorDialect, House, error_body, secret_in
 from lib.gateway.llm.errors import answer_from
+from lib.router.loaded import running_aliases
 from lib.store.failures import StatementFailed
 from lib.store.llm.keys import Key
 
@@ -47,6 +48,11 @@ def listing_routes(house: House) -> list[Route]:
     async def tags(key: Key, request: Request) -> Any:
         return tags_from(_names(house, key), int(time.time()))
 
+    async def running(key: Key, request: Request) -> Any:
+        table = house.router.shelf.table
+        names = [name for name in _names(house, key) if name in table.aliases]
+        return {"models": await running_aliases(house.router, names)}
+
     async def show(key: Key, request: Request) -> Any:
         body = json_object_from(await read_body(request))
         named = model_in({"model": body.get("model") or body.get("name")})
@@ -67,6 +73,7 @@ def listing_routes(house: House) -> list[Route]:
         Route("/v1/models", _listing(house, openai_models, OPENAI)),
         Route("/v1/models/{name:path}", _listing(house, one_model, OPENAI)),
         Route("/api/tags", _listing(house, tags, OLLAMA)),
+        Route("/api/ps", _listing(house, running, OLLAMA)),
         Route("/api/version", _listing(house, version, OLLAMA)),
         Route("/api/show", _listing(house, show, OLLAMA), methods=["POST"]),
     ]
