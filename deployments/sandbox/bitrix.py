@@ -13,9 +13,11 @@ the request limit answers 503, a wrong code is refused. `bitrix_app` goes under 
                      ``operation_time_limit``  the next command gets OPERATION_TIME_LIMIT
                      ``insufficient_scope``    until cleared, for ``methods``
                      ``poison``       until cleared, for commands that contain ``marker``
+                     ``lose_event``   the next event (``methods``: their names) reaches nobody
     DELETE …/failures  all off
     GET …/state      counts, recent requests per method, failures, limit
     GET …/leads      every lead with its timeline comments; ``?originId=`` picks
+    POST …/handler   ``{"url", "token", "events"}``: who is told of changes, see `bitrix_events`
     POST …/limit     ``{"burst": 50, "per_s": 2}`` or ``{"off": true}``
     POST …/reset     as at the start, but no id is given out again
 """

@@ -7,12 +7,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from deployments.sandbox.bitrix_admin import ADMIN_METHODS
 from deployments.sandbox.bitrix_faults import RestError
 from deployments.sandbox.bitrix_methods import METHODS, Answer, Params
 from deployments.sandbox.bitrix_php import array, mapping, query_params
 from deployments.sandbox.bitrix_portal import Portal
 
 BATCH_LENGTH = 50
+_KNOWN = {**METHODS, **ADMIN_METHODS}
 _WRITES = (".add", ".update", ".delete")
 _REFERENCE = re.compile(r"\$(result|error|total|next|time)(\S*)", re.IGNORECASE)
 _STEP = re.compile(r"\[([^\]]+)\]")
@@ -30,7 +32,7 @@ def carry_out(portal: Portal, method: str, params: Params) -> Answer:
         RestError: as the vendor would answer.
     """
     portal.commands[method] += 1
-    known = METHODS.get(method)
+    known = _KNOWN.get(method)
     if known is None:
         raise RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
     portal.failures.check(method, params, time.time())

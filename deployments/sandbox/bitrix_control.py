@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from deployments.sandbox.bitrix_events import handler_set
 from deployments.sandbox.bitrix_fields import COMPANY, CONTACT, LEAD
 from deployments.sandbox.bitrix_portal import Portal
 
@@ -33,6 +34,9 @@ def bitrix_control(portal: Portal) -> list[Route]:
             [{**lead, "timeline": portal.comments.get((LEAD, lead["id"]), [])} for lead in found]
         )
 
+    async def handler(request: Request) -> Response:
+        return await handler_set(portal.outgoing, request)
+
     async def limit(request: Request) -> Response:
         return _limited(portal, await _body(request))
 
@@ -44,6 +48,7 @@ def bitrix_control(portal: Portal) -> list[Route]:
         Route("/failures", failures, methods=["GET", "POST", "DELETE"]),
         Route("/state", state),
         Route("/leads", leads),
+        Route("/handler", handler, methods=["GET", "POST", "DELETE"]),
         Route("/limit", limit, methods=["POST"]),
         Route("/reset", reset, methods=["POST"]),
     ]

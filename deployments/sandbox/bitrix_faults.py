@@ -18,6 +18,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "operation_time_limit": ("seconds",),
     "insufficient_scope": (),
     "poison": ("marker",),
+    "lose_event": (),
 }
 _UNTIL_CLEARED = frozenset({"insufficient_scope", "poison"})
 

@@ -30,6 +30,7 @@ from deployments.sandbox.bitrix_fields import (
 from deployments.sandbox.bitrix_filter import conditions_from, found_items, ordered, page_of
 from deployments.sandbox.bitrix_php import array, mapping
 from deployments.sandbox.bitrix_portal import Portal
+from deployments.sandbox.bitrix_userfields import shown, user_values
 
 Params = Mapping[str, Any]
 
@@ -47,13 +48,16 @@ def item_add(portal: Portal, params: Params) -> Answer:
     """crm.item.add."""
     entity = _entity(params)
     fields = mapping(_needed(params, "fields"))
-    item = portal.add(entity, item_values(entity, fields), item_multifields(fields.get("fm")))
-    return Answer({"item": dict(item)})
+    values = item_values(entity, fields) | user_values(portal.user_fields, entity, params)
+    item = portal.add(entity, values, item_multifields(fields.get("fm")))
+    return Answer({"item": shown(portal.user_fields, entity, item, params)})
 
 
 def item_get(portal: Portal, params: Params) -> Answer:
     """crm.item.get."""
-    return Answer({"item": dict(_item(portal, _entity(params), params))})
+    entity = _entity(params)
+    item = _item(portal, entity, params)
+    return Answer({"item": shown(portal.user_fields, entity, item, params)})
 
 
 def item_update(portal: Portal, params: Params) -> Answer:
@@ -61,8 +65,9 @@ def item_update(portal: Portal, params: Params) -> Answer:
     entity = _entity(params)
     item = _item(portal, entity, params)
     fields = mapping(_needed(params, "fields"))
-    portal.update(entity, item, item_values(entity, fields), item_multifields(fields.get("fm")))
-    return Answer({"item": dict(item)})
+    values = item_values(entity, fields) | user_values(portal.user_fields, entity, params)
+    portal.update(entity, item, values, item_multifields(fields.get("fm")))
+    return Answer({"item": shown(portal.user_fields, entity, item, params)})
 
 
 def item_delete(portal: Portal, params: Params) -> Answer:
@@ -81,7 +86,8 @@ def item_list(portal: Portal, params: Params) -> Answer:
     items = ordered(items, mapping(params.get("order")), kinds)
     page, total, following = page_of(items, params.get("start", 0))
     select = [str(name) for name in mapping(params.get("select")).values()]
-    return Answer({"items": [_selected(item, select) for item in page]}, total, following)
+    rows = [_selected(shown(portal.user_fields, entity, item, params), select) for item in page]
+    return Answer({"items": rows}, total, following)
 
 
 def lead_add(portal: Portal, params: Params) -> Answer:

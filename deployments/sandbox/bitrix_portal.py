@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from deployments.sandbox.bitrix_events import Outgoing
 from deployments.sandbox.bitrix_faults import Failures, LeakyBucket
 from deployments.sandbox.bitrix_fields import COMPANY, CONTACT, LEAD, Item, blank_item
+from deployments.sandbox.bitrix_userfields import UserFields
 
 MOSCOW = timezone(timedelta(hours=3))
 _RECENT = 20
@@ -51,6 +53,7 @@ class Portal:
 
         Args:
             keep_ids: ids go on where they were: who noted one down must not meet another item.
+                What an administrator has set up, user fields and the handler of events, stays.
         """
         self.items: dict[int, dict[int, Item]] = {LEAD: {}, CONTACT: {}, COMPANY: {}}
         self.comments: dict[tuple[int, int], list[dict[str, Any]]] = {}
@@ -62,6 +65,9 @@ class Portal:
         self._by_origin: dict[tuple[int, str], list[int]] = {}
         self._by_contact: dict[tuple[int, str, str], list[int]] = {}
         if not keep_ids:
+            self.user_fields: UserFields = {}
+            self.outgoing = Outgoing()
+            self.scopes = ("crm", "telephony")
             self._last_id = dict.fromkeys((LEAD, CONTACT, COMPANY), self._first_id - 1)
             self._last_value_id = 0
             self._last_comment_id = 0
@@ -81,6 +87,7 @@ class Portal:
             item["title"] = f"{'Лид' if entity == LEAD else 'Компания'} #{number}"
         self.items[entity][number] = item
         self._change(entity, item, values, fm, now)
+        self._tell_of_lead(entity, "ADD", number)
         return item
 
     def update(
@@ -92,12 +99,14 @@ class Portal:
         """
         self._unindex(entity, item)
         self._change(entity, item, values, fm, self.now())
+        self._tell_of_lead(entity, "UPDATE", item["id"])
 
     def delete(self, entity: int, item: Item) -> None:
         """Forget an item and its comments."""
         self._unindex(entity, item)
         del self.items[entity][item["id"]]
         self.comments.pop((entity, item["id"]), None)
+        self._tell_of_lead(entity, "DELETE", item["id"])
 
     def with_origin(self, entity: int, origins: Iterable[object]) -> list[Item]:
         """Items that carry one of these origin ids, by rising id."""
@@ -109,6 +118,15 @@ class Portal:
         keys = {(entity, kind, contact_key(kind, value)) for value in values}
         return sorted({n for key in keys if key[2] for n in self._by_contact.get(key, ())})
 
+    def announce(self, event: str, **fields: object) -> None:
+        """Tell the handler of events, if there is one that wants it; an event may be lost."""
+        if not self.outgoing.wants(event):
+            return
+        if self.failures.strike("lose_event", event.lower()):
+            self.outgoing.counts["lost"] += 1
+        else:
+            self.outgoing.tell(event, fields)
+
     def comment(self, entity: int, owner_id: int, text: str) -> int:
         """Store a timeline comment.
 
@@ -118,6 +136,7 @@ class Portal:
         self._last_comment_id += 1
         row = {"ID": str(self._last_comment_id), "CREATED": self.now(), "AUTHOR_ID": "1"}
         self.comments.setdefault((entity, owner_id), []).append({**row, "COMMENT": text})
+        self.announce("ONCRMTIMELINECOMMENTADD", ID=self._last_comment_id)
         return self._last_comment_id
 
     def note(self, method: str, *, status: int, error: str | None, commands: int) -> None:
@@ -133,9 +152,15 @@ class Portal:
         """The portal's time, ISO 8601 with offset, to the second."""
         return datetime.now(UTC).astimezone(MOSCOW).isoformat(timespec="seconds")
 
+    def _tell_of_lead(self, entity: int, what: str, number: int) -> None:
+        if entity == LEAD:
+            self.announce(f"ONCRMLEAD{what}", ID=number)
+
     def _change(
         self, entity: int, item: Item, values: dict[str, Any], fm: list[dict[str, Any]], now: str
     ) -> None:
+        if values.get("stageId", item.get("stageId")) != item.get("stageId"):
+            item.update(movedTime=now, movedBy=1)
         item.update(values)
         item.update(updatedTime=now, updatedBy=1)
         if "stageId" in item:

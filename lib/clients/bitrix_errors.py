@@ -72,6 +72,6 @@ def error_from(
         return Denied(told)
     if kind in _FAILED:
         return (AnswerLost if write else Unavailable)(told)
-    if kind in _MISSING or (not kind and description.strip().lower() == "not found"):
+    if kind in _MISSING or (not kind and description.strip(" .").lower() == "not found"):
         return NotFound(told)
     return Rejected(told)
