@@ -41,8 +41,12 @@ class BitrixPortal(Block):
     )
     source_id: str = Field(default="WEB", description="SOURCE_ID of new leads.")
     assigned_by_id: int | None = Field(default=None, description="Who gets new leads.")
-    score_field: str = Field(default="UF_CRM_POTOK_SCORE", description="Field of a lead's score.")
-    band_field: str = Field(default="UF_CRM_POTOK_BAND", description="Field of a score's band.")
+    event_token: SecretStr | None = Field(
+        default=None, description="The outgoing webhook's application token; none: no events."
+    )
+    score_field: str = Field(default="UF_CRM_POTOK_SCORE", description="A lead's score, integer.")
+    band_field: str = Field(default="UF_CRM_POTOK_BAND", description="The score in a word.")
+    calls_field: str = Field(default="UF_CRM_POTOK_CALLS", description="A lead's calls, integer.")
 
     def connection(self) -> Bitrix:
         """The connection, shared by the runs of a process."""

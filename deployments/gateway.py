@@ -13,6 +13,7 @@ from deployments.stack import sandbox_access
 from lib.clients.prefect_api import PrefectApi
 from lib.errors import PotokError
 from lib.gateway.app import create_app
+from lib.gateway.crm_hooks import PORTAL
 from lib.gateway.health import Check
 from lib.gateway.hooks import DoorKeys
 from lib.store.dispatchers import check_dispatcher
@@ -55,6 +56,8 @@ def keys_from(settings: Settings) -> DoorKeys:
         keys.bots[settings.telegram_bot_name] = secret
     if settings.forwarder_secret is not None:
         keys.forwarder = (settings.forwarder_secret.get_secret_value(),)
+    if settings.bitrix24_event_token is not None:
+        keys.portals[PORTAL] = settings.bitrix24_event_token.get_secret_value()
     return keys
 
 
@@ -64,6 +67,7 @@ async def _refresh(keys: DoorKeys, prefect: PrefectApi, settings: Settings) -> N
         try:
             bots = await prefect.block_values("potok-telegram")
             forwarders = await prefect.block_values("potok-forwarder")
+            portals = await prefect.block_values("potok-bitrix24")
         except PotokError as exc:
             log.warning("keys.not_refreshed reason=%s", exc)
         else:
@@ -72,6 +76,8 @@ async def _refresh(keys: DoorKeys, prefect: PrefectApi, settings: Settings) -> N
             secrets = [v.get(k) for v in forwarders.values() for k in ("secret", "old_secret")]
             keys.bots = given.bots | {name: v["webhook_secret"] for name, v in bots.items()}
             keys.forwarder = tuple(filter(None, secrets)) or given.forwarder
+            tokens = {n: v.get("event_token") for n, v in _ours(portals, settings).items()}
+            keys.portals = given.portals | {n: token for n, token in tokens.items() if token}
         await asyncio.sleep(KEYS_REFRESH_S)
 
 

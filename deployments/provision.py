@@ -141,6 +141,7 @@ def blocks_from(settings: Settings) -> list[tuple[str, Block]]:
         portal = BitrixPortal(
             webhook_url=settings.bitrix24_webhook_url,
             limit_name=BITRIX_LIMIT if is_limited else None,
+            event_token=settings.bitrix24_event_token,
         )
         blocks.append(("main", portal))
     if settings.llm_base_url and settings.llm_model:

@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     bitrix24_webhook_url: Annotated[
         SecretStr | None, AfterValidator(credentials.check_bitrix24_webhook_url)
     ] = None
+    bitrix24_event_token: SecretStr | None = None
     bitrix24_limit: str = Field(default="50/2", pattern=r"^(off|[1-9]\d*/\d+(\.\d+)?)$")
     llm_base_url: Address | None = None
     llm_api_key: SecretStr | None = None

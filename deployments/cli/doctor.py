@@ -20,6 +20,10 @@ from lib.router.shelf import Shelf
 OK, MISSING, UNKNOWN, BROKEN, OFF = "ok", "missing", "unknown", "broken", "off"
 COLOURS = {OK: "green", MISSING: "yellow", UNKNOWN: "yellow", BROKEN: "red", OFF: "dim"}
 TIMEOUT_S = 10.0
+SECRETS = (
+    *("telegram_webhook_secret", "forwarder_secret", "bitrix24_event_token"),
+    "prefect_api_auth_string",
+)
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ async def _ask(
 
 def _secrets(settings: Settings) -> list[Finding]:
     found = []
-    for field in ("telegram_webhook_secret", "forwarder_secret", "prefect_api_auth_string"):
+    for field in SECRETS:
         value: SecretStr | None = getattr(settings, field)
         if value is not None:
             found.append(Finding(variable_of(field), OK, masked(value)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI
 
+from lib.gateway.crm_hooks import crm_hooks_router
 from lib.gateway.headers import BoundedHeaders
 from lib.gateway.health import Check, health_router
 from lib.gateway.hooks import DoorKeys, hooks_router
@@ -23,5 +24,6 @@ def create_app(inbox: Inbox, keys: DoorKeys, checks: Mapping[str, Check]) -> Fas
     app = FastAPI(openapi_url=None)  # a stranger is told of no door; without it there are no docs
     app.add_middleware(BoundedHeaders)
     app.include_router(hooks_router(inbox, keys))
+    app.include_router(crm_hooks_router(inbox, keys))
     app.include_router(health_router(checks, inbox))
     return app

@@ -34,7 +34,7 @@ _SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=")  # 32 bytes in base64
 
 
 class UnknownDoor(Rejected):
-    """There is no such bot."""
+    """There is no such bot, or no portal's events are taken."""
 
 
 @dataclass(slots=True)
@@ -44,10 +44,12 @@ class DoorKeys:
     Attributes:
         bots: webhook secrets by bot name.
         forwarder: Standard Webhooks secrets; two while one replaces the other.
+        portals: application tokens of outgoing webhooks by portal name.
     """
 
     bots: dict[str, str] = field(default_factory=dict, repr=False)
     forwarder: tuple[str, ...] = field(default=(), repr=False)
+    portals: dict[str, str] = field(default_factory=dict, repr=False)
 
     def check_bot(self, bot: str, secret: str) -> None:
         """Raise unless the bot exists and this is its secret."""
@@ -56,6 +58,17 @@ class DoorKeys:
             raise UnknownDoor(f"no bot named {bot!r}; see `potok doctor`")
         if not expected or not hmac.compare_digest(expected.encode(), secret.encode()):
             raise BadSignature("X-Telegram-Bot-Api-Secret-Token is missing or wrong")
+
+    def check_has_portal(self, portal: str) -> None:
+        """Raise unless events of this portal are taken."""
+        if not self.portals.get(portal):
+            raise UnknownDoor(f"no event token of portal {portal!r}; see `potok doctor`")
+
+    def check_portal(self, portal: str, token: str) -> None:
+        """Raise unless the portal's events are taken and this is its application token."""
+        self.check_has_portal(portal)
+        if not hmac.compare_digest(self.portals[portal].encode(), _as_bytes(token)):
+            raise BadSignature("auth[application_token] is missing or wrong")
 
     def check_forwarder(self, raw: bytes, headers: dict[str, str]) -> None:
         """Raise unless one of our secrets signed this body, within five minutes of now.
@@ -108,7 +121,7 @@ def hooks_router(inbox: Inbox, keys: DoorKeys) -> APIRouter:
             raw = await read_body(request)
             return await accept(message_from_update(bot, json_object_from(raw)), raw)
 
-        return await _answered("telegram", work)
+        return await answered("telegram", work)
 
     @router.post("/forwarder")
     async def forwarder(request: Request) -> JSONResponse:
@@ -117,12 +130,16 @@ def hooks_router(inbox: Inbox, keys: DoorKeys) -> APIRouter:
             keys.check_forwarder(raw, dict(request.headers))
             return await accept(message_from_forwarder(json_object_from(raw)), raw)
 
-        return await _answered("forwarder", work)
+        return await answered("forwarder", work)
 
     return router
 
 
-async def _answered(door: str, work: Callable[[], Awaitable[dict[str, object]]]) -> JSONResponse:
+def _as_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+async def answered(door: str, work: Callable[[], Awaitable[dict[str, object]]]) -> JSONResponse:
     """What a door's work gives, or its error as an answer; both are counted."""
     started = time.perf_counter()
     headers = {}

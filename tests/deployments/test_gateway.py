@@ -29,8 +29,10 @@ def test_the_environment_opens_the_doors_until_the_blocks_are_read() -> None:
             TELEGRAM_BOT_NAME="sales",
             TELEGRAM_WEBHOOK_SECRET="from-the-environment",
             FORWARDER_SECRET=REAL["own"]["secret"],
+            BITRIX24_EVENT_TOKEN="token-of-the-environment",
         )
     )
     assert keys.bots == {"sales": "from-the-environment"}
     assert keys.forwarder == (REAL["own"]["secret"],)
-    assert "from-the-environment" not in repr(keys)
+    assert keys.portals == {"main": "token-of-the-environment"}
+    assert "the-environment" not in repr(keys)

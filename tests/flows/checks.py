@@ -9,6 +9,7 @@ from typing import Any
 from deployments.stack.sandbox_access import (
     BITRIX_PATH,
     BOT_TOKEN,
+    EVENT_TOKEN,
     FORWARDER_SECRET,
     WEBHOOK_SECRET,
 )
@@ -67,7 +68,7 @@ async def check_nothing_is_there_twice(stack: LiveStack) -> None:
 async def check_nothing_is_told(stack: LiveStack) -> None:
     """No log holds a secret or what a person wrote."""
     password = stack.settings.pg_password_path.read_text().strip()
-    secrets = (BOT_TOKEN, WEBHOOK_SECRET, FORWARDER_SECRET, BITRIX_PATH, password)
+    secrets = (BOT_TOKEN, WEBHOOK_SECRET, FORWARDER_SECRET, BITRIX_PATH, EVENT_TOKEN, password)
     for log in sorted(stack.stack.supervisor.log_dir.iterdir()):
         text = log.read_text("utf-8", "replace")
         for secret in (*secrets, *WORDS):

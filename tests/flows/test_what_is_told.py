@@ -12,6 +12,7 @@ from deployments.stack import pidfiles
 from deployments.stack.sandbox_access import (
     BITRIX_PATH,
     BOT_TOKEN,
+    EVENT_TOKEN,
     FORWARDER_SECRET,
     WEBHOOK_SECRET,
 )
@@ -24,7 +25,7 @@ PAGE = 200
 
 def secrets_of(stack: LiveStack) -> list[str]:
     password = stack.settings.pg_password_path.read_text().strip()
-    return [BOT_TOKEN, WEBHOOK_SECRET, FORWARDER_SECRET, BITRIX_PATH, password]
+    return [BOT_TOKEN, WEBHOOK_SECRET, FORWARDER_SECRET, BITRIX_PATH, EVENT_TOKEN, password]
 
 
 async def all_of(stack: LiveStack, kind: str) -> list[dict[str, Any]]:

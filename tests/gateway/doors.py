@@ -8,18 +8,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import orjson
 from fastapi import FastAPI
 from standardwebhooks import Webhook
 
+from lib.gateway.crm_hooks import crm_hooks_router
 from lib.gateway.hooks import DoorKeys, hooks_router
 from lib.store.engine import Database
 from lib.store.inbox import Inbox
 
 BOT_SECRET = "bot-secret-7"
 SECRET = "whsec_" + b64encode(b"the forwarder's secret").decode()
+EVENT_TOKEN = "event-token-9"
 OLD_SECRET = "whsec_" + b64encode(b"the one before").decode()
 OTHER_SECRET = "whsec_" + b64encode(b"somebody else's").decode()
 
@@ -45,6 +48,12 @@ class Doors:
             f"/hooks/telegram/{bot}", content=as_bytes(body), headers=named | (headers or {})
         )
 
+    async def bitrix24(self, body: bytes | dict[str, Any]) -> httpx.Response:
+        """Post an event as Bitrix24 does; a dict is its form."""
+        content = body if isinstance(body, bytes) else urlencode(body).encode()
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        return await self.client.post("/hooks/bitrix24", content=content, headers=form)
+
     async def forwarder(
         self, body: Any, *, headers: dict[str, str] | None = None, secret: str = SECRET
     ) -> httpx.Response:
@@ -57,12 +66,13 @@ class Doors:
 @asynccontextmanager
 async def doors_of(database: Database, keys: DoorKeys | None = None) -> AsyncIterator[Doors]:
     """Doors over a database's inbox."""
-    keys = keys or DoorKeys({"main": BOT_SECRET}, (SECRET, OLD_SECRET))
+    keys = keys or DoorKeys({"main": BOT_SECRET}, (SECRET, OLD_SECRET), {"main": EVENT_TOKEN})
     app = FastAPI()
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gate") as client:
         doors = Doors(app, client)
         app.include_router(hooks_router(Inbox(database), keys))
+        app.include_router(crm_hooks_router(Inbox(database), keys))
         yield doors
 
 
@@ -91,6 +101,21 @@ def signature(
         if _is_text(content)
         else "v1,AAAA",
     }
+
+
+def crm_event(name: str = "ONCRMLEADUPDATE", **fields: Any) -> dict[str, Any]:
+    """The form of an event of the outgoing webhook, as the vendor's page shows it."""
+    return {
+        "event": name,
+        "event_handler_id": "707",
+        "data[FIELDS][ID]": "1000983",
+        "ts": "1742807175",
+        "auth[domain]": "p.bitrix24.ru",
+        "auth[client_endpoint]": "https://p.bitrix24.ru/rest/",
+        "auth[server_endpoint]": "https://oauth.bitrix.info/rest/",
+        "auth[member_id]": "a223c6b3710f85df22e9377d6c4f7553",
+        "auth[application_token]": EVENT_TOKEN,
+    } | fields
 
 
 def contract(**fields: Any) -> dict[str, Any]:
