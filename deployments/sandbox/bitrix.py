@@ -18,6 +18,7 @@ the request limit answers 503, a wrong code is refused. `bitrix_app` goes under 
     GET …/state      counts, recent requests per method, failures, limit
     GET …/leads      every lead with its timeline comments; ``?originId=`` picks
     POST …/handler   ``{"url", "token", "events"}``: who is told of changes, see `bitrix_events`
+    POST …/calls     telephone calls, see `bitrix_telephony`
     POST …/limit     ``{"burst": 50, "per_s": 2}`` or ``{"off": true}``
     POST …/reset     as at the start, but no id is given out again
 """

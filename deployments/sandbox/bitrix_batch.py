@@ -12,9 +12,10 @@ from deployments.sandbox.bitrix_faults import RestError
 from deployments.sandbox.bitrix_methods import METHODS, Answer, Params
 from deployments.sandbox.bitrix_php import array, mapping, query_params
 from deployments.sandbox.bitrix_portal import Portal
+from deployments.sandbox.bitrix_telephony import TELEPHONY_METHODS
 
 BATCH_LENGTH = 50
-_KNOWN = {**METHODS, **ADMIN_METHODS}
+_KNOWN = {**METHODS, **ADMIN_METHODS, **TELEPHONY_METHODS}
 _WRITES = (".add", ".update", ".delete")
 _REFERENCE = re.compile(r"\$(result|error|total|next|time)(\S*)", re.IGNORECASE)
 _STEP = re.compile(r"\[([^\]]+)\]")

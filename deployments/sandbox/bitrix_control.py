@@ -12,6 +12,7 @@ from starlette.routing import Route
 from deployments.sandbox.bitrix_events import handler_set
 from deployments.sandbox.bitrix_fields import COMPANY, CONTACT, LEAD
 from deployments.sandbox.bitrix_portal import Portal
+from deployments.sandbox.bitrix_telephony import calls_made
 
 
 def bitrix_control(portal: Portal) -> list[Route]:
@@ -37,6 +38,9 @@ def bitrix_control(portal: Portal) -> list[Route]:
     async def handler(request: Request) -> Response:
         return await handler_set(portal.outgoing, request)
 
+    async def calls(request: Request) -> Response:
+        return await calls_made(portal, request)
+
     async def limit(request: Request) -> Response:
         return _limited(portal, await _body(request))
 
@@ -49,6 +53,7 @@ def bitrix_control(portal: Portal) -> list[Route]:
         Route("/state", state),
         Route("/leads", leads),
         Route("/handler", handler, methods=["GET", "POST", "DELETE"]),
+        Route("/calls", calls, methods=["GET", "POST"]),
         Route("/limit", limit, methods=["POST"]),
         Route("/reset", reset, methods=["POST"]),
     ]

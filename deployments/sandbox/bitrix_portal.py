@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from deployments.sandbox.bitrix_calls import Telephony
 from deployments.sandbox.bitrix_events import Outgoing
 from deployments.sandbox.bitrix_faults import Failures, LeakyBucket
 from deployments.sandbox.bitrix_fields import COMPANY, CONTACT, LEAD, Item, blank_item
@@ -71,6 +72,8 @@ class Portal:
             self._last_id = dict.fromkeys((LEAD, CONTACT, COMPANY), self._first_id - 1)
             self._last_value_id = 0
             self._last_comment_id = 0
+            self.telephony = Telephony(self._first_id - 1)
+        self.telephony = Telephony(self.telephony.last_id)
         self.limit(*self._first_limit)
 
     def limit(self, burst: float | None, per_s: float = 2.0) -> None:
