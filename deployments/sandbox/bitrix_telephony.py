@@ -78,12 +78,12 @@ def statistic_get(portal: Portal, params: Params) -> Answer:
 
 
 def activity_list(portal: Portal, params: Params) -> Answer:
-    """crm.activity.list, of the calls' activities; one that fits two ``BINDINGS`` comes twice."""
+    """crm.activity.list, of the calls' activities; one comes as often as a binding fits."""
     wanted = mapping(params.get("filter", params.get("FILTER")))
     pairs = [mapping(pair) for pair in mapping(wanted.pop("BINDINGS", None)).values()]
     found = with_activity(_found(portal.telephony, wanted, _OF_ACTIVITY, with_activity))
     if pairs:
-        found = [call for call in found for pair in pairs if _is_bound(call, pair)]
+        found = [call for call in found for pair in pairs for _ in range(_bindings(call, pair))]
     order = {k.upper(): str(v).upper() for k, v in mapping(params.get("order")).items()}
     found = sorted(found, key=lambda c: c.id) if "ID" in order else sorted(found, key=_started_at)
     if "DESC" in order.values():
@@ -182,9 +182,10 @@ def _list(value: Any) -> list[Any]:
     return list(mapping(value).values()) if isinstance(value, dict | list) else [value]
 
 
-def _is_bound(call: PortalCall, pair: Mapping[str, Any]) -> bool:
+def _bindings(call: PortalCall, pair: Mapping[str, Any]) -> int:
+    """How many bindings of a call's activity fit a pair of a filter."""
     kind, one = pair.get("OWNER_TYPE_ID"), pair.get("OWNER_ID")
-    return any(
+    return sum(
         kind in (None, str(b_kind), b_kind) and one in (None, str(b_one), b_one)
         for b_kind, b_one in call.bindings
     )

@@ -127,6 +127,10 @@ async def test_an_activity_that_fits_two_bindings_comes_twice(rest: Rest) -> Non
     pairs = [{"OWNER_TYPE_ID": 1, "OWNER_ID": 7}, {"OWNER_TYPE_ID": 3}]
     found = await rest.ask("crm.activity.list", filter={"BINDINGS": pairs}, select=["ID"])
     assert found["result"] == [{"ID": "1"}, {"ID": "1"}]
+    await rest.make({"CRM_ENTITY_ID": 3, "bindings": [["LEAD", 8], ["LEAD", 7]]})
+    of_leads = {"@ID": [2], "BINDINGS": [{"OWNER_TYPE_ID": 1}]}
+    found = await rest.ask("crm.activity.list", filter=of_leads, select=["ID"])
+    assert found["result"] == [{"ID": "2"}, {"ID": "2"}]
 
 
 async def test_a_known_call_is_changed_and_one_from_the_past_keeps_the_order(rest: Rest) -> None:
