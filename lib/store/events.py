@@ -6,7 +6,34 @@ Its lane and person are its own, so that it never waits for a person's messages,
 
 from __future__ import annotations
 
-from lib.store.inbox import NewDelivery
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from lib.store.inbox import CHANNEL, NewDelivery
+
+# One that waits will be worked on after this transaction, and by what this transaction writes: it
+# cannot be claimed while its row is locked. One that is being claimed is not seen, and said again.
+_ANNOUNCE = text(
+    """
+    with given as (
+      select * from jsonb_to_recordset(cast(:new as jsonb)) as g(key text, deployment text,
+        source text, lane text, person text, message jsonb, raw text)
+    ), waiting as (
+      select lane from deliveries where lane in (select lane from given) and state = 'received'
+      for update skip locked
+    ), new as (
+      insert into deliveries (key, deployment, source, lane, person, message, raw)
+      select key, deployment, source, lane, person, message, raw from given
+      where lane not in (select lane from waiting)
+      on conflict (key) do nothing returning key
+    )
+    select pg_notify(:channel, '') from (select from new limit 1) as any_new
+    """
+)
 
 SCORING, CALLS, UPKEEP = "scoring/main", "calls/main", "upkeep/main"
 
@@ -28,3 +55,13 @@ def event(deployment: str, about: str, message: dict[str, object], cause: str) -
     flow = deployment.partition("/")[0]
     lane = f"{flow}:{about}"
     return NewDelivery(f"{lane}:{cause}", deployment, "potok", lane, lane, message, "{}")
+
+
+async def announce(connection: AsyncConnection, events: Sequence[NewDelivery]) -> None:
+    """Put events into the inbox by a transaction: they are there when its changes are.
+
+    One of the same thing for the same flow that nobody has begun with yet is enough.
+    """
+    if events:
+        new = orjson.dumps([asdict(each) for each in events]).decode()
+        await connection.execute(_ANNOUNCE, {"new": new, "channel": CHANNEL})
