@@ -22,6 +22,7 @@ GROUPS: dict[str, str] = {
     "llm": "deployments.cli.llm",
     "sandbox": "deployments.cli.sandbox",
     "score": "deployments.cli.score",
+    "speech": "deployments.cli.speech",
 }
 # Modules with a function of the command's own name.
 COMMANDS: dict[str, str] = {"demo": "deployments.cli.demo"}

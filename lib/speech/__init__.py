@@ -1,0 +1,1 @@
+"""Listening to recordings: decoding, silences, Whisper. Needs the extra ``speech``."""

@@ -1,0 +1,175 @@
+"""Whisper on this machine, loaded once: recordings in, transcripts out.
+
+Source: faster_whisper 1.2.1, read 2026-11-26.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from faster_whisper import WhisperModel
+from faster_whisper.transcribe import Segment as Heard
+
+from lib.domain.cutting import Span, by_speaker, joined, plan_parts
+from lib.domain.transcripts import Segment, Transcript, Word
+from lib.errors import Rejected
+from lib.speech.recording import Recording, Samples
+
+SPEAKERS = ("A", "B")
+DETECTS_IN_S = 30.0
+
+Progress = Callable[[float], None]
+"""Told of seconds done, of all channels together; may raise to give up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How to listen.
+
+    Attributes:
+        language: ISO 639-1; None: as the model hears it in the first half minute of speech.
+        beam: candidates that are followed at once.
+        words: with the times of every word, which takes longer.
+        prompt: words that are likely in it, such as names.
+    """
+
+    language: str | None = None
+    beam: int = 5
+    words: bool = False
+    prompt: str | None = None
+
+
+class Listener:
+    """One model.
+
+    Args:
+        weights: its folder.
+        name: as transcripts name it.
+        device: ``cpu`` or ``cuda``.
+        compute_type: of its arithmetic: int8, float16 and so on.
+        threads: for one part of a recording; 0: as many as there are cores.
+        workers: parts of a recording that are listened to at once.
+    """
+
+    def __init__(
+        self,
+        weights: Path,
+        name: str,
+        *,
+        device: str = "cpu",
+        compute_type: str = "int8",
+        threads: int = 0,
+        workers: int = 1,
+    ) -> None:
+        self.name = name
+        self._workers = workers
+        self._model = WhisperModel(
+            str(weights),
+            device=device,
+            compute_type=compute_type,
+            cpu_threads=threads,
+            num_workers=workers,
+            local_files_only=True,
+        )
+
+    @property
+    def languages(self) -> list[str]:
+        """What it understands, ISO 639-1."""
+        return list(self._model.supported_languages)
+
+    def check(self, wishes: Wishes) -> None:
+        """Raise Rejected unless it can listen so."""
+        if wishes.language is not None and wishes.language not in self.languages:
+            raise Rejected(
+                f"the model knows no language {wishes.language[:20]!r}: codes are such as ru"
+            )
+
+    def heard(
+        self, recording: Recording, wishes: Wishes, told: Progress = lambda _: None
+    ) -> Transcript:
+        """What is said in a recording; of two channels each is a speaker's.
+
+        Raises:
+            Rejected: the language is not one of the model's.
+        """
+        self.check(wishes)
+        speech = [recording.speech(channel) for channel in range(recording.channels)]
+        language, probability = self._language(recording, speech, wishes)
+        channels: list[tuple[Segment, ...]] = []
+        done_s = 0.0
+        for channel, spans in enumerate(speech):
+            parts = [p for p in plan_parts(recording.duration_s, spans) if _has(p, spans)]
+            with ThreadPoolExecutor(self._workers) as pool:
+                listened = pool.map(
+                    lambda part, channel=channel: self._part(
+                        recording.piece(part, channel), language, wishes
+                    ),
+                    parts,
+                )
+                heard = []
+                for part, found in zip(parts, listened, strict=True):
+                    heard.append((part, found))
+                    told(done_s + part.end_s)
+            channels.append(joined(heard))
+            done_s += recording.duration_s
+            told(done_s)
+        segments = channels[0] if len(channels) == 1 else by_speaker(channels, SPEAKERS)
+        return Transcript(
+            language=language,
+            language_probability=probability,
+            duration_s=recording.duration_s,
+            segments=segments,
+            model=self.name,
+        )
+
+    def _language(
+        self, recording: Recording, speech: Sequence[Sequence[Span]], wishes: Wishes
+    ) -> tuple[str, float]:
+        if wishes.language is not None:
+            return wishes.language, 1.0
+        first = min(
+            ((spans[0], channel) for channel, spans in enumerate(speech) if spans),
+            key=lambda found: found[0].start_s,
+            default=None,
+        )
+        if first is None:
+            return "", 0.0
+        span, channel = first
+        end_s = min(span.start_s + DETECTS_IN_S, recording.duration_s)
+        sound = recording.piece(Span(span.start_s, end_s), channel)
+        language, probability, _ = self._model.detect_language(sound)
+        return language, probability
+
+    def _part(self, sound: Samples, language: str, wishes: Wishes) -> list[Segment]:
+        found, _ = self._model.transcribe(
+            sound,
+            language=language,
+            beam_size=wishes.beam,
+            word_timestamps=wishes.words,
+            initial_prompt=wishes.prompt,
+            vad_filter=False,
+        )
+        return [_segment(each) for each in found]
+
+
+def _has(part: Span, speech: Sequence[Span]) -> bool:
+    return any(span.start_s < part.end_s and span.end_s > part.start_s for span in speech)
+
+
+def _segment(heard: Heard) -> Segment:
+    words = tuple(
+        Word(start_s=word.start, end_s=word.end, text=word.word, probability=word.probability)
+        for word in heard.words or ()
+    )
+    return Segment(
+        start_s=heard.start,
+        end_s=heard.end,
+        text=heard.text,
+        confidence=math.exp(min(0.0, heard.avg_logprob)),
+        no_speech=heard.no_speech_prob,
+        words=words,
+    )
