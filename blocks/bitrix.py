@@ -17,6 +17,7 @@ from blocks._limit import wait_for_place
 from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
 from blocks._shared import shared
 from lib.clients.bitrix import Bitrix, NotFound
+from lib.clients.bitrix_calls import BitrixCalls
 from lib.clients.bitrix_leads import BitrixLeads, Placed
 from lib.clients.bitrix_scores import BitrixScores, ScoreFields
 from lib.domain.placement import Filing, Placement, choose_placement, without_twins
@@ -58,6 +59,10 @@ class BitrixPortal(Block):
         """Where people see a lead."""
         portal = self.webhook_url.get_secret_value().partition("/rest/")[0]  # the rest is secret
         return f"{portal}/crm/lead/details/{crm_id}/"
+
+    def calls(self) -> BitrixCalls:
+        """The calls of the portal's leads."""
+        return BitrixCalls(self.connection(), self.calls_field)
 
     def leads(self) -> BitrixLeads:
         """The portal's leads."""

@@ -6,6 +6,7 @@ Source: the server's OpenAPI document, Prefect 3.8.8, read 2026-11-22.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,6 +163,16 @@ class PrefectApi:
         body = {"flow_runs": {"id": {"any_": [str(i) for i in ids]}}, "limit": 200}
         runs = await self._ask("POST", "/flow_runs/filter", body)
         return {UUID(run["id"]): _state(run) for run in runs}
+
+    async def table_of(self, run_id: UUID) -> list[dict[str, Any]]:
+        """The rows of the table that a run has left for people; none when it has left none."""
+        body = {
+            "artifacts": {"flow_run_id": {"any_": [str(run_id)]}, "type": {"any_": ["table"]}},
+            "limit": 1,
+        }
+        found = await self._ask("POST", "/artifacts/filter", body)
+        rows = json.loads(found[0]["data"]) if found else []
+        return [row for row in rows if isinstance(row, dict)]
 
     async def unfinished(self, pool: str) -> dict[UUID, str]:
         """The runs of a work pool that are shown as taken and not as ended, with their state."""
