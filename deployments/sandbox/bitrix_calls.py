@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -56,7 +56,8 @@ class Telephony:
 
     def __init__(self, last_id: int = 0) -> None:
         self.calls: dict[int, PortalCall] = {}
-        self.ids: list[int] = []  # rising
+        self.ids: list[int] = []  # rising, and beside them their calls
+        self.rows: list[PortalCall] = []
         self.last_id = last_id
 
     def put(self, wish: Mapping[str, Any]) -> PortalCall:
@@ -83,6 +84,11 @@ class Telephony:
             call.bindings = ((OWNERS[call.entity_type], int(call.entity_id)),)
         self._keep(call)
         return call
+
+    def forget(self, number: int) -> None:
+        """Delete a call."""
+        place = bisect_left(self.ids, number)
+        del self.calls[number], self.ids[place], self.rows[place]
 
     def make(self, wish: Mapping[str, Any]) -> int:
         """Make many calls.
@@ -131,7 +137,9 @@ class Telephony:
 
     def _keep(self, call: PortalCall) -> None:
         if call.id not in self.calls:
-            insort(self.ids, call.id)
+            place = bisect_left(self.ids, call.id)
+            self.ids.insert(place, call.id)
+            self.rows.insert(place, call)
         self.calls[call.id] = call
         self.last_id = max(self.last_id, call.id)
 

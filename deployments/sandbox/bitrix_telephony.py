@@ -81,7 +81,7 @@ def activity_list(portal: Portal, params: Params) -> Answer:
     """crm.activity.list, of the calls' activities; one comes as often as a binding fits."""
     wanted = mapping(params.get("filter", params.get("FILTER")))
     pairs = [mapping(pair) for pair in mapping(wanted.pop("BINDINGS", None)).values()]
-    found = with_activity(_found(portal.telephony, wanted, _OF_ACTIVITY, with_activity))
+    found = _found(portal.telephony, wanted, _OF_ACTIVITY, with_activity)
     if pairs:
         found = [call for call in found for pair in pairs for _ in range(_bindings(call, pair))]
     order = {k.upper(): str(v).upper() for k, v in mapping(params.get("order")).items()}
@@ -152,10 +152,12 @@ def _found(
             only = {int(_limit(field, one)) for one in _list(value)}
         else:
             tests.append(_test(values[field], field, prefix, value))
-    ids = telephony.ids[bisect_right(telephony.ids, after) :]
-    if only is not None:
-        ids = sorted(only & telephony.calls.keys() & set(ids))
-    calls = of([telephony.calls[number] for number in ids])
+    if only is None:
+        calls = telephony.rows[bisect_right(telephony.ids, after) :]
+    else:
+        ids = sorted(only & telephony.calls.keys())
+        calls = [telephony.calls[number] for number in ids if number > after]
+    calls = of(calls)
     return [call for call in calls if all(test(call) for test in tests)] if tests else calls
 
 

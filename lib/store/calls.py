@@ -7,7 +7,7 @@ last of them that was opened before the call.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -205,7 +205,7 @@ class Calls:
         async with self._database.transaction() as connection:
             rows: Sequence[Row[Any]] = []
             if calls:
-                given = orjson.dumps([asdict(call) for call in calls]).decode()
+                given = orjson.dumps(list(calls)).decode()
                 rows = (await connection.execute(_SAVE, {"rows": given})).all()
             changed = {lead for row in rows for lead in (row.lead_id, row.before_id) if lead}
             await _follow(connection, changed)

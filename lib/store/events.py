@@ -7,7 +7,6 @@ Its lane and person are its own, so that it never waits for a person's messages,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import orjson
 from sqlalchemy import text
@@ -63,5 +62,5 @@ async def announce(connection: AsyncConnection, events: Sequence[NewDelivery]) -
     One of the same thing for the same flow that nobody has begun with yet is enough.
     """
     if events:
-        new = orjson.dumps([asdict(each) for each in events]).decode()
+        new = orjson.dumps(list(events)).decode()
         await connection.execute(_ANNOUNCE, {"new": new, "channel": CHANNEL})
