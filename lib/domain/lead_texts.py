@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta, timezone
 from decimal import Decimal
@@ -14,6 +15,7 @@ from lib.domain.placement import Words
 TITLE_LIMIT = 200
 WORDS_LIMIT = 4500  # one Telegram message and its labels
 COMMENT_LIMIT = 12_000
+_REF_AT_END = re.compile(r"\[[a-z]+:[^\[\]]*\]\s*\Z")
 
 MOSCOW = timezone(timedelta(hours=3), "МСК")  # no daylight saving there since 2014
 
@@ -89,3 +91,8 @@ def lead_comment(words: Sequence[Words]) -> str:
 
 def _size(duration_s: int | None) -> str:
     return f", {duration_s} с" if duration_s else ""
+
+
+def is_ours(comment: str) -> bool:
+    """Whether a comment in the CRM was written by us: it ends with the ref of a message."""
+    return bool(_REF_AT_END.search(comment))
