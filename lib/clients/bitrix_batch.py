@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from lib.errors import PotokError, Rejected
+
+T = TypeVar("T")
 
 BATCH_LENGTH = 50
 _REFERENCE = re.compile(r"\$(?=(?:result|error|total|next|time)\S*\[)", re.IGNORECASE)
@@ -108,6 +111,18 @@ def by_key(value: object) -> dict[str, Any]:
     if isinstance(value, list):
         return {str(index): item for index, item in enumerate(value)}
     return {}
+
+
+def items_of(result: Any) -> list[dict[str, Any]]:
+    """The rows of crm.item.list."""
+    return [by_key(item) for item in by_key(by_key(result).get("items")).values()]
+
+
+def chunks(things: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Split into lists of at most ``size``."""
+    left = iter(things)
+    while chunk := list(islice(left, size)):
+        yield chunk
 
 
 def _write(value: Any, prefix: str, pairs: list[str]) -> None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from lib.clients.bitrix import BATCH_LENGTH, Bitrix, Command, EntityType, by_key
+from lib.clients.bitrix_batch import chunks, items_of
 from lib.domain.lead_texts import comment_text, lead_comment, lead_title
 from lib.domain.leads import LeadState
 from lib.domain.placement import Filing, Known, Placement, is_behind
 from lib.errors import PotokError
-
-T = TypeVar("T")
 
 ORIGINATOR = "potok"
 ORIGINS_A_COMMAND = 25  # a page has 50 rows, and the portal may hold an origin twice
@@ -89,7 +87,7 @@ class BitrixLeads:
         """
         commands = [c for p in placements for c in self._commands(p)]
         results, errors = {}, {}
-        for chunk in _chunks(commands, BATCH_LENGTH):
+        for chunk in chunks(commands, BATCH_LENGTH):
             answer = await self._bitrix.batch(chunk, write=True)
             results.update(answer.results)
             errors.update(answer.errors)
@@ -124,7 +122,7 @@ class BitrixLeads:
     ) -> tuple[dict[str, Any], dict[str, PotokError]]:
         results: dict[str, Any] = {}
         errors: dict[str, PotokError] = {}
-        for chunk in _chunks(commands, BATCH_LENGTH):
+        for chunk in chunks(commands, BATCH_LENGTH):
             answer = await self._bitrix.batch(chunk, write=False)
             results.update(answer.results)
             errors.update(answer.errors)
@@ -143,12 +141,12 @@ class BitrixLeads:
                     "start": -1,
                 },
             )
-            for number, chunk in enumerate(_chunks(sorted(lead_ids), BATCH_LENGTH))
+            for number, chunk in enumerate(chunks(sorted(lead_ids), BATCH_LENGTH))
         ]
         results, errors = await self._read(commands)
         for error in errors.values():
             raise error
-        items = [item for result in results.values() for item in _items(result)]
+        items = [item for result in results.values() for item in items_of(result)]
         return {int(i["id"]) for i in items if i.get("stageSemanticId") not in ("S", "F")}
 
 
@@ -178,7 +176,7 @@ def fields_from(lead: LeadState, contacts: frozenset[str] = frozenset()) -> dict
 
 def _origin_commands(new: Sequence[Filing]) -> Iterator[Command]:
     """Leads that may be there already, after a lost answer."""
-    for number, chunk in enumerate(_chunks(new, ORIGINS_A_COMMAND)):
+    for number, chunk in enumerate(chunks(new, ORIGINS_A_COMMAND)):
         origins = [filing.lead.origin for filing in chunk]
         params = {
             "entityTypeId": int(EntityType.LEAD),
@@ -223,7 +221,7 @@ def _detail_commands(
 def _by_origin(new: Sequence[Filing], errors: Mapping[str, PotokError]) -> dict[str, PotokError]:
     """Whose lookup failed; without the one by origin an add could double any of its leads."""
     failed: dict[str, PotokError] = {}
-    for number, chunk in enumerate(_chunks(new, ORIGINS_A_COMMAND)):
+    for number, chunk in enumerate(chunks(new, ORIGINS_A_COMMAND)):
         if error := errors.get(f"origins|{number}"):
             failed |= dict.fromkeys((filing.lead.origin for filing in chunk), error)
     return {key.partition("|")[2]: error for key, error in errors.items()} | failed
@@ -233,7 +231,7 @@ def _own_ids(results: Mapping[str, Any]) -> dict[str, list[int]]:
     own: dict[str, list[int]] = defaultdict(list)
     for key, result in results.items():
         if key.startswith("origins|"):
-            for item in _items(result):
+            for item in items_of(result):
                 own[str(item["originId"])].append(int(item["id"]))
     return own
 
@@ -286,15 +284,5 @@ def _first(ids: Sequence[int]) -> int | None:
     return ids[0] if ids else None
 
 
-def _items(result: Any) -> list[dict[str, Any]]:
-    return [by_key(item) for item in by_key(by_key(result).get("items")).values()]
-
-
 def _ids(match: Any, kind: str) -> list[int]:
     return [int(i) for i in by_key(by_key(match).get(kind)).values()]
-
-
-def _chunks(things: Sequence[T], size: int) -> Iterator[list[T]]:
-    left = iter(things)
-    while chunk := list(islice(left, size)):
-        yield chunk
