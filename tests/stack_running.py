@@ -23,7 +23,7 @@ from tests.support import PORTS, free_port
 LLM_TIMEOUT_S = 3.0
 LIMIT = (50, 25.0)  # at Bitrix24's own 50 and 2/s these tests would take an hour
 # Whose process a run gets, whose request fails and what is told no run beside `leads` may decide.
-BESIDES = ("routing/main", "scoring/main", "calls/main", "reminders/main")
+BESIDES = ("routing/main", "scoring/main", "reminders/main", "calls/main", "upkeep/main")
 
 
 def settings_at(home: Path) -> Settings:

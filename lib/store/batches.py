@@ -59,7 +59,7 @@ _OPEN = text(
     """  # noqa: S608 — of our own words
 )
 
-_FOLLOW = text(
+FOLLOW = text(
     """
     insert into deliveries (key, deployment, source, lane, person, message, raw)
     select key, deployment, source, lane, person, message, raw
@@ -174,7 +174,7 @@ class Batches:
             rows = (await connection.execute(_HELD, {"batch": batch_id})).all()
             if follow_ups:
                 new = orjson.dumps([asdict(each) for each in follow_ups]).decode()
-                await connection.execute(_FOLLOW, {"new": new})
+                await connection.execute(FOLLOW, {"new": new})
             changes = [settlement_of(row, len(rows)).changes(row.attempts, jitter) for row in rows]
             await connection.execute(
                 _CLOSE,

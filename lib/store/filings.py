@@ -19,7 +19,8 @@ from lib.store.tables import Lead, LeadMessage
 _RECORD = text(
     """
     update leads l set crm_id = p.crm_id, crm_linked = l.crm_linked or p.linked,
-      crm_version = p.version, crm_at = coalesce(l.crm_at, clock_timestamp())
+      crm_version = p.version, crm_at = coalesce(l.crm_at, clock_timestamp()),
+      crm_deleted_at = null
     from unnest(cast(:ids as bigint[]), cast(:crm_ids as bigint[]), cast(:versions as int[]),
       cast(:linked as bool[])) as p(id, crm_id, version, linked)
     where l.id = p.id
