@@ -20,6 +20,7 @@ from lib.clients.bitrix import Bitrix, NotFound
 from lib.clients.bitrix_calls import BitrixCalls
 from lib.clients.bitrix_leads import BitrixLeads, Placed
 from lib.clients.bitrix_scores import BitrixScores, ScoreFields
+from lib.clients.bitrix_setup import BAND_FIELD, CALLS_FIELD, SCORE_FIELD
 from lib.domain.placement import Filing, Placement, choose_placement, without_twins
 from lib.errors import PotokError
 from lib.store.engine import Database
@@ -45,9 +46,9 @@ class BitrixPortal(Block):
     event_token: SecretStr | None = Field(
         default=None, description="The outgoing webhook's application token; none: no events."
     )
-    score_field: str = Field(default="UF_CRM_POTOK_SCORE", description="A lead's score, integer.")
-    band_field: str = Field(default="UF_CRM_POTOK_BAND", description="The score in a word.")
-    calls_field: str = Field(default="UF_CRM_POTOK_CALLS", description="A lead's calls, integer.")
+    score_field: str = Field(default=SCORE_FIELD, description="A lead's score, integer.")
+    band_field: str = Field(default=BAND_FIELD, description="The score in a word.")
+    calls_field: str = Field(default=CALLS_FIELD, description="A lead's calls, integer.")
 
     def connection(self) -> Bitrix:
         """The connection, shared by the runs of a process."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Modules with an `app: typer.Typer`, by the name of their group of commands.
 GROUPS: dict[str, str] = {
     "calls": "deployments.cli.calls",
+    "bitrix": "deployments.cli.bitrix",
     "inbox": "deployments.cli.inbox",
     "leads": "deployments.cli.leads",
     "llm": "deployments.cli.llm",

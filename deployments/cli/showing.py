@@ -16,7 +16,7 @@ from deployments.cli import home
 from deployments.cli.follow import Follower, Step
 from deployments.cli.running import check_sandbox, find_running
 from deployments.cli.sandbox_calls import SandboxCalls
-from deployments.cli.up import log_to
+from deployments.cli.up import log_to, set_up_portal
 from deployments.settings import Settings, read_settings
 from deployments.stack.stack import Progress, Stack
 from lib.errors import Unavailable
@@ -93,6 +93,7 @@ async def stack_up(progress: Progress) -> AsyncIterator[tuple[Settings, float | 
         home.check(settings.home)
         log_to(settings)
         async with Stack(settings, progress) as stack:
+            await set_up_portal(settings)
             yield settings, stack.took_s["total"]
         return
     deadline = time.monotonic() + READY_WITHIN_S

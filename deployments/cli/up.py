@@ -13,10 +13,13 @@ import time
 from pathlib import Path
 
 from deployments.cli.show import ConsoleProgress, out, waiting
+from deployments.portal_setup import set_up_sandbox
 from deployments.settings import ROOT, Settings, unknown_variables
 from deployments.stack import pidfiles
 from deployments.stack.stack import Stack
-from lib.errors import Rejected, Unavailable
+from lib.errors import PotokError, Rejected, Unavailable
+
+log = logging.getLogger("potok.up")
 
 START_WITHIN_S = 300.0
 LOOK_EVERY_S = 0.1
@@ -39,12 +42,23 @@ async def stay_up(settings: Settings) -> None:
     log_to(settings)
     with contextlib.closing(progress):
         async with Stack(settings, progress) as stack:
+            await set_up_portal(settings)
             out.print(f"Ready in {stack.took_s['total']:.1f} s")
             for name, url in links(settings).items():
                 out.print(f"  {name:<8} {url}", soft_wrap=True)
             if out.is_terminal:
                 out.print("Ctrl-C stops it")
             await asyncio.Event().wait()
+
+
+async def set_up_portal(settings: Settings) -> None:
+    """Let the stand-in portal have its fields and tell its events; without it all else works."""
+    if not settings.is_sandbox:
+        return
+    try:
+        await set_up_sandbox(settings)
+    except PotokError as exc:
+        log.warning("sandbox.portal_not_set_up reason=%s", exc)
 
 
 def links(settings: Settings) -> dict[str, str]:

@@ -28,6 +28,7 @@ _KINDS: dict[str, Kind] = {
     "ONCRMTIMELINECOMMENTADD": "comment",
     "ONVOXIMPLANTCALLEND": "call",
 }
+EVENTS = tuple(_KINDS)
 _TOKEN = "auth[application_token]"  # noqa: S105 — the field's name
 
 
