@@ -209,7 +209,9 @@ def _detail_commands(
     if own_id is not None and (lead.crm_id is None or is_behind(lead)):
         params = {"entityTypeId": int(EntityType.LEAD), "id": own_id}
         yield Command(f"own|{lead.origin}", "crm.item.get", params)
-    if crm_id is not None and any(w.in_crm == "tried" for w in filing.words):
+    # Of a lead that we do not know to be there, an older copy of our database may have said more.
+    is_new = lead.crm_id is None
+    if crm_id is not None and (is_new or any(w.in_crm == "tried" for w in filing.words)):
         notes: dict[str, Any] = {
             "filter": {"ENTITY_ID": crm_id, "ENTITY_TYPE": "lead"},
             "order": {"ID": "DESC"},

@@ -218,6 +218,8 @@ def _mends_of(
 ) -> Iterable[Mend]:
     now = by_id.get(lead.crm_id) if lead.crm_id is not None else None
     is_gone = lead.crm_id is not None and lead.crm_id in look.gone
+    if own is not None and lead.crm_id is None and lead.in_hands:
+        return  # whoever has its message finds it there
     if own is not None and _is_elsewhere(lead, own, now, is_gone):
         yield Link(lead.lead_id, lead.crm_id, own.crm_id)
         lead = replace(lead, crm_id=own.crm_id, crm_linked=False, crm_changed_at=None)

@@ -127,6 +127,10 @@ def test_what_is_in_both_is_linked(noted: int | None) -> None:
     assert made.mends == (Link(1, noted, 5),)
 
 
+def test_what_a_run_is_about_to_find_is_left_to_it() -> None:
+    assert plan([here(None, in_hands=True)], Look((there(),))).mends == ()
+
+
 def test_a_lead_that_is_linked_to_a_foreign_one_stays_there() -> None:
     linked = here(4, crm_linked=True, crm_stage="NEW", crm_state="open")
     foreign = there(4, origin=None)
