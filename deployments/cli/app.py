@@ -109,7 +109,7 @@ def status(as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from deployments.cli import status as cli_status
-    from deployments.cli.show import out, plain_errors
+    from deployments.cli.show import err, out, plain_errors
 
     with plain_errors():
         rows = cli_status.rows(settings_for())
@@ -117,6 +117,8 @@ def status(as_json: Json = False) -> None:
         typer.echo(json.dumps([asdict(row) for row in rows]))
     elif rows:
         out.print(cli_status.table(rows))
+        if (trouble := cli_status.trouble_with_models()) is not None:
+            err.print(trouble, style="yellow", markup=False, soft_wrap=True)
     else:
         out.print("not running: `potok up` starts it")
     raise typer.Exit(0 if rows and all(row.is_ready for row in rows) else 1)

@@ -44,6 +44,29 @@ def usage(
 
 
 @app.command()
+def texts(
+    tool: Annotated[str, typer.Option("--tool", help="Only this tool's.")] = "",
+    since: Annotated[str, typer.Option(help="How far back: 7d, 12h.")] = "7d",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show the questions of keys made with --keep-texts, the newest last."""
+    from deployments.cli import llm_texts
+    from deployments.cli import store as cli_store
+    from deployments.cli.running import find_running
+    from deployments.cli.show import out, plain_errors
+
+    with plain_errors():
+        rows = asyncio.run(_texts(find_running().settings, since, tool, limit))
+    if as_json:
+        typer.echo(cli_store.json_from(rows))
+    elif rows:
+        llm_texts.print_texts(out, rows)
+    else:
+        out.print(f"no question was kept in the last {since}: only keys made with --keep-texts are")
+
+
+@app.command()
 def models(as_json: Json = False) -> None:
     """List the aliases, who answers for each, and what the last probe found."""
     from deployments.cli import llm_tables
@@ -80,19 +103,19 @@ def ask(
 def check(
     file: Annotated[Path | None, typer.Argument(help="Instead of deployments/llm.yaml.")] = None,
 ) -> None:
-    """Read the table of models: OK, or the place that is wrong."""
-    from datetime import UTC, datetime
-
+    """Read the table of models: OK, or the place that is wrong; and warnings, which are OK."""
+    from deployments.cli import llm_check
+    from deployments.cli.running import find_running
     from deployments.cli.show import err, out, plain_errors
     from deployments.llm_access import TABLE
-    from lib.domain.routing import retiring
     from lib.router.shelf import Shelf
 
     with plain_errors():
         table = Shelf(file or TABLE).table
+        seen = asyncio.run(llm_check.known(find_running().settings))
     out.print(f"OK: {len(table.aliases)} aliases, {len(table.providers)} providers")
-    for alias, candidate, day in retiring(table, datetime.now(UTC).date()):
-        err.print(f"{alias}: {candidate.name} retires on {day}", style="yellow", soft_wrap=True)
+    for line in llm_check.warnings(table, seen):
+        err.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
 async def _usage(settings: Settings, since: str, by: str) -> list[dict[str, Any]]:
@@ -102,6 +125,15 @@ async def _usage(settings: Settings, since: str, by: str) -> list[dict[str, Any]
     begin = _ago(since)
     async with opened(settings) as database:
         return await Calls(database).usage(begin, by)
+
+
+async def _texts(settings: Settings, since: str, tool: str, limit: int) -> list[dict[str, Any]]:
+    from deployments.cli.store import opened
+    from lib.store.llm.calls import Calls
+
+    begin = _ago(since)
+    async with opened(settings) as database:
+        return await Calls(database).texts(begin, tool or None, limit)
 
 
 def _ago(span: str) -> datetime:

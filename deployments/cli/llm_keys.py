@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
     from rich.table import Table as Shown
 
     from deployments.settings import Settings
     from lib.domain.llm.table import Table
     from lib.store.llm.keys import Key, NewKey
+
+    Permissions = Mapping[str, tuple[str, ...]]
 
 app = typer.Typer(help="Keys that open the door to the models.", no_args_is_help=True)
 
@@ -30,7 +35,7 @@ def create(
             " groq/openai/gpt-oss-20b."
         ),
     ] = ALL,
-    budget: Annotated[str, typer.Option(help="Such as 10usd/month, 1usd/day, 100usd.")] = "",
+    budget: Annotated[str, typer.Option(help="Such as 10usd/month, 0.5usd/day, 100usd.")] = "",
     rpm: Annotated[
         int | None,
         typer.Option(
@@ -39,13 +44,16 @@ def create(
             help="Calls a minute; after a pause up to ten of them, or a sixth, come at once.",
         ),
     ] = None,
-    expires: Annotated[str, typer.Option(help="Such as 30d or 12h.")] = "",
-    keep_texts: Annotated[bool, typer.Option("--keep-texts", help="Keep its questions.")] = False,
+    expires: Annotated[str, typer.Option(help="Such as 30d or 12h: days or hours.")] = "",
+    keep_texts: Annotated[
+        bool, typer.Option("--keep-texts", help="Keep its questions, for `potok llm texts`.")
+    ] = False,
     usage_page: Annotated[
         bool, typer.Option("--usage-page", help="It opens the usage page, too.")
     ] = False,
 ) -> None:
     """Make a key; it is shown once."""
+    from deployments.cli.llm_settings import settings_of_tools
     from deployments.cli.running import find_running
     from deployments.cli.show import out, plain_errors
     from deployments.cli.store import print_facts
@@ -58,7 +66,10 @@ def create(
         secret = asyncio.run(_created(settings, new, keep_texts, usage_page))
     print_facts(out, {"key": secret, "": "shown once: only its hash is kept"}, indent=0)
     out.print()
-    print_facts(out, _settings_of_tools(settings.llm_url, table, new.names), indent=0)
+    may = table.permissions.get(new.name, new.names)
+    if new.name in table.permissions:
+        out.print(f"`permissions` of llm.yaml count: {', '.join(may)}\n", markup=False)
+    print_facts(out, settings_of_tools(settings.llm_url, table, may), indent=0)
     if usage_page:
         out.print(f"\nusage: {settings.llm_url}/usage, any user name, the key as the password")
 
@@ -74,10 +85,11 @@ def list_(
 
     with plain_errors():
         keys = asyncio.run(_all(find_running().settings))
+    permissions = _permissions()
     if as_json:
-        typer.echo(cli_store.json_from([_plain(key) for key in keys]))
+        typer.echo(cli_store.json_from([_plain(key, permissions) for key in keys]))
     elif keys:
-        cli_store.print_table(_table(keys))
+        cli_store.print_table(_table(keys, permissions))
     else:
         out.print("there are no keys yet: `potok llm key create --tool NAME` makes one")
 
@@ -104,6 +116,20 @@ def _names(table: Table, aliases: str) -> tuple[str, ...]:
         raise Rejected("--aliases names nothing: `potok llm models` lists them, * is every one")
     check_names(table, names)
     return names
+
+
+def _permissions() -> Permissions:
+    """What the table says of keys; a table that cannot be read is told, and says nothing."""
+    from deployments.cli.show import err
+    from deployments.llm_access import TABLE
+    from lib.errors import Rejected
+    from lib.router.shelf import Shelf
+
+    try:
+        return Shelf(TABLE).table.permissions
+    except Rejected as exc:
+        err.print(str(exc), style="yellow", markup=False, soft_wrap=True)
+        return {}
 
 
 def _new_key(
@@ -154,59 +180,52 @@ async def _revoked(settings: Settings, name: str) -> Key:
         return await Keys(database).revoke(name)
 
 
-def _settings_of_tools(url: str, table: Table, names: tuple[str, ...]) -> dict[str, object]:
-    """What to set in each tool, a line each."""
-    known = [name for name, alias in table.aliases.items() if not alias.embeds]
-    may = known if ALL in names else [name for name in names if name not in table.aliases]
-    may += [] if ALL in names else [name for name in known if name in names]
-    model = next((name for name in known if name in may), may[0] if may else names[0])
-    claude = next((name for name in may if name.startswith("claude")), model)
-    models = f"ANTHROPIC_MODEL={claude} ANTHROPIC_DEFAULT_HAIKU_MODEL={model}"
-    return {
-        "OpenAI clients": f"{url}/v1",
-        "Anthropic clients": f"{url}  (without /v1)",
-        "Continue": f"provider: openai, model: {model}, apiBase: {url}/v1, apiKey: the key",
-        "Cursor": f"OpenAI API Key: the key; Override OpenAI Base URL: https://<public name>/v1,"
-        f" passed on to {url}; add the model {model}",
-        "Claude Code": f"ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN=<the key> {models}",
-        "Open WebUI": f"OPENAI_API_BASE_URL={url}/v1 OPENAI_API_KEY=<the key>",
-    }
-
-
 def _state(key: Key) -> str:
     from datetime import UTC, datetime
 
     if key.revoked_at is not None:
         return "revoked"
-    return "living" if key.is_living(datetime.now(UTC)) else "expired"
+    if not key.is_living(datetime.now(UTC)):
+        return "expired"
+    return "used up" if key.budget and key.spent_usd >= key.budget.usd else "living"
 
 
-def _plain(key: Key) -> dict[str, Any]:
+def _plain(key: Key, permissions: Permissions) -> dict[str, Any]:
     from dataclasses import asdict
 
     shown = {name: value for name, value in asdict(key).items() if name != "hash"}
-    return shown | {"state": _state(key), "budget": str(key.budget) if key.budget else None}
+    budget = str(key.budget) if key.budget else None
+    may = permissions.get(key.name, key.names)
+    return shown | {"state": _state(key), "budget": budget, "may_ask_for": list(may)}
 
 
-def _table(keys: list[Key]) -> Shown:
+def _table(keys: list[Key], permissions: Permissions) -> Shown:
     from rich.table import Table as Shown
     from rich.text import Text
 
-    from deployments.cli.store import on_screen, short_time
+    from deployments.cli.store import on_screen, short_time, time_text
 
     shown = Shown(box=None, pad_edge=False, header_style="dim")
     for title in ("tool", "begins", "state", "may ask for", "spent", "rpm", "expires", "used"):
         shown.add_column(title, no_wrap=True, overflow="ellipsis")
     for key in keys:
-        of = f" of {key.budget}" if key.budget else ""
+        state = _state(key)
+        counts = permissions.get(key.name) if state in ("living", "used up") else None
+        names = ",".join(key.names) if counts is None else f"{','.join(counts)} (llm.yaml)"
         shown.add_row(
             Text(on_screen(key.name)),
             key.prefix,
-            Text(_state(key), "" if _state(key) == "living" else "dim"),
-            Text(on_screen(",".join(key.names))),
-            f"{key.spent_usd:.2f}{of}",
+            Text(state, {"living": "", "used up": "yellow"}.get(state, "dim")),
+            Text(on_screen(names)),
+            f"{_usd(key.spent_usd)}{f' of {key.budget}' if key.budget else ''}",
             str(key.rpm or ""),
-            f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "",
+            time_text(key.expires_at)[:16],
             short_time(key.last_used_at) if key.last_used_at else "never",
         )
     return shown
+
+
+def _usd(usd: Decimal) -> str:
+    """Cents; of less than a dollar as many digits as say something: 0.0012."""
+    places = 2 if usd >= 1 or not usd else max(4, 1 - usd.adjusted())
+    return f"{usd:.{places}f}"

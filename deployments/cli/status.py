@@ -10,6 +10,8 @@ from rich.table import Table
 
 from deployments.settings import Settings
 from deployments.stack import pidfiles
+from lib.errors import Rejected
+from lib.router.shelf import Shelf
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,17 @@ def _memory_bytes(process: psutil.Process) -> int:
         return 0
     except (psutil.AccessDenied, AttributeError):
         return int(process.memory_info().rss)
+
+
+def trouble_with_models() -> str | None:
+    """What is wrong with the table of models; None: nothing."""
+    from deployments.llm_access import TABLE  # aiohttp, 0.1 s
+
+    try:
+        Shelf(TABLE)
+    except Rejected as exc:
+        return f"{exc}: the door goes on with the table before it"
+    return None
 
 
 def table(found: list[Row]) -> Table:

@@ -63,7 +63,12 @@ async def set_up_portal(settings: Settings) -> None:
 
 def links(settings: Settings) -> dict[str, str]:
     """The doors of the stack for people."""
-    found = {"gateway": settings.gateway_url, "Prefect": settings.prefect_ui_url}
+    found = {
+        "gateway": settings.gateway_url,
+        "models": f"{settings.llm_url}/v1",
+        "usage": f"{settings.llm_url}/usage",
+        "Prefect": settings.prefect_ui_url,
+    }
     if settings.is_sandbox:
         found["sandbox"] = settings.sandbox_url
     return found | {"logs": str(settings.home / "log")}

@@ -84,6 +84,7 @@ async def test_keys_are_listed_and_revoked(potok: Potok, db: Database) -> None:
     rows = json.loads(said)
     assert {row["name"]: row["state"] for row in rows} == {"cursor": "revoked", "dify": "revoked"}
     assert (rows[1]["budget"], rows[1]["spent_usd"]) == ("1usd/day", 0)
+    assert (rows[0]["may_ask_for"], rows[1]["may_ask_for"]) == (["main"], ["*"])
     assert key_hash(first) not in said
     assert first not in said
 
@@ -95,8 +96,14 @@ async def test_keys_are_listed_and_revoked(potok: Potok, db: Database) -> None:
         ("key create --tool a --aliases main,nonesuch", "no model 'nonesuch': there are chimera"),
         ("key create --tool a --aliases ,", "--aliases names nothing"),
         ("key create --tool a --aliases grok/*", "grok/*: `models` of the table has ollama/*"),
-        ("key create --tool a --budget ten", "a budget is such as 10usd/month"),
-        ("key create --tool a --expires soon", "a span of time is such as 30d"),
+        (
+            "key create --tool a --budget ten",
+            "a budget is such as 10usd/month, 1usd/day or 100usd, without a space, and 0.0001usd",
+        ),
+        (
+            "key create --tool a --expires soon",
+            "a span of time is such as 30d or 12h (days or hours), not 'soon'",
+        ),
         (f"key create --tool {'a' * 65}", "--tool should be a name"),
         ("key create --tool \x1b[2J", "--tool should be a name"),
         ("key create --tool cursor", "there is a key named 'cursor'"),
@@ -136,8 +143,8 @@ async def test_usage_is_summed(potok: Potok, db: Database) -> None:
     code, said, wrong = await potok("llm", "usage", "--by", "alias", DATABASE_URL=db.dsn)
     assert (code, wrong) == (0, "")
     head, first, *_ = said.splitlines()
-    assert head.split()[:2] == ["alias", "calls"]
-    assert " ".join(first.split()) == "main 2 0 0 2400 600 0.5000 120 / 120 900 / 900"
+    assert head.split()[:5] == ["alias", "calls", "failed", "refused", "cached"]
+    assert " ".join(first.split()) == "main 2 0 0 0 2400 600 0.5000 120 / 120 900 / 900"
     assert "[red]\ufffd[2J" in said
     words = ("llm", "usage", "--since", "12h", "--by", "key", "--json")
     [row] = json.loads((await potok(*words, DATABASE_URL=db.dsn))[1])

@@ -111,6 +111,14 @@ _SERIES = f"""
 """  # noqa: S608
 
 
+_KEPT = """
+    select at, caller, alias, outcome, texts from llm_calls
+    where texts is not null and at >= %(since)s
+      and (%(caller)s::text is null or caller = %(caller)s)
+    order by at desc, id desc limit %(limit)s
+"""
+
+
 class Calls:
     """The calls in PostgreSQL."""
 
@@ -146,6 +154,15 @@ class Calls:
         order = "1" if by == "day" else "usd desc, calls desc, 1"
         statement = _USAGE.format(by=BY[by], sums=_SUMS, order=order)
         return await rows(self._database, statement, (since,))
+
+    async def texts(self, since: datetime, caller: str | None, limit: int) -> list[dict[str, Any]]:
+        """The newest questions that were kept, in their order: at, caller, alias, outcome, texts.
+
+        Args:
+            caller: the tool's name; None: every tool's.
+        """
+        values = {"since": since, "caller": caller, "limit": limit}
+        return (await rows(self._database, _KEPT, values))[::-1]
 
     async def series(self, since: datetime, step_s: float) -> list[dict[str, Any]]:
         """The same sums for each alias in steps of time; ``at`` is where a step begins."""
