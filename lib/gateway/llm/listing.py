@@ -31,6 +31,18 @@ Listing = Callable[[Key, Request], Awaitable[Any]]
 def listing_routes(house: House) -> list[Route]:
     """The routes that ask no model."""
 
+    async def healthz(request: Request) -> Response:
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    return [
+        Route("/", healthz, methods=["GET", "HEAD"]),
+        Route("/healthz", healthz),
+        *_of_openai_and_anthropic(house),
+        *_of_ollama(house),
+    ]
+
+
+def _of_openai_and_anthropic(house: House) -> list[Route]:
     async def openai_models(key: Key, request: Request) -> Any:
         if "anthropic-version" in request.headers:
             listed = [_of_anthropic(name) for name in _names(house, key)]
@@ -45,6 +57,13 @@ def listing_routes(house: House) -> list[Route]:
         is_anthropic = "anthropic-version" in request.headers
         return _of_anthropic(name) if is_anthropic else _of_openai(name)
 
+    return [
+        Route("/v1/models", _listing(house, openai_models, OPENAI)),
+        Route("/v1/models/{name:path}", _listing(house, one_model, OPENAI)),
+    ]
+
+
+def _of_ollama(house: House) -> list[Route]:
     async def tags(key: Key, request: Request) -> Any:
         return tags_from(_names(house, key), int(time.time()))
 
@@ -64,14 +83,7 @@ def listing_routes(house: House) -> list[Route]:
     async def version(key: Key, request: Request) -> Any:
         return {"version": VERSION}
 
-    async def healthz(request: Request) -> Response:
-        return Response(b'{"status":"ok"}', media_type="application/json")
-
     return [
-        Route("/", healthz, methods=["GET", "HEAD"]),
-        Route("/healthz", healthz),
-        Route("/v1/models", _listing(house, openai_models, OPENAI)),
-        Route("/v1/models/{name:path}", _listing(house, one_model, OPENAI)),
         Route("/api/tags", _listing(house, tags, OLLAMA)),
         Route("/api/ps", _listing(house, running, OLLAMA)),
         Route("/api/version", _listing(house, version, OLLAMA)),

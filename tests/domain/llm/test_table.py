@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,11 +11,22 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from deployments.settings import ROOT
 from lib.domain.llm.choice import Health, ordered
 from lib.domain.llm.circuit import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Circuit
-from lib.domain.llm.table import Alias, Candidate, Price, UnknownModel, candidates_for, table_from
+from lib.domain.llm.table import (
+    Alias,
+    Candidate,
+    Price,
+    Provider,
+    Table,
+    Timeouts,
+    UnknownModel,
+    candidates_for,
+    table_from,
+)
 from lib.errors import Rejected
 
 SHIPPED = yaml.safe_load((ROOT / "deployments" / "llm.yaml").read_text())
@@ -199,3 +211,21 @@ def test_a_provider_that_says_when_to_come_back_is_believed() -> None:
     circuit.failed(100.0, retry_after_s=7)
     assert circuit.wait_s(100.0) == 7
     assert circuit.wait_s(107.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [
+        ("The whole", Table),
+        ("`providers.<name>`", Provider),
+        ("`providers.<name>.timeouts`", Timeouts),
+        ("`aliases.<name>`", Alias),
+        ("`aliases.<name>.candidates`", Candidate),
+        ("`aliases.<name>.candidates.price`", Price),
+    ],
+)
+def test_every_field_has_its_line_in_the_docs(heading: str, model: type[BaseModel]) -> None:
+    page = (ROOT / "docs" / "llm-table.md").read_text()
+    section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `(\w+)` \| \S", section, re.M)
+    assert rows == list(model.model_fields)
