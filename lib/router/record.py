@@ -57,6 +57,11 @@ class Record:
         if not self.first_token_ms:
             self.first_token_ms = (time.monotonic() - self._asked) * 1000
 
+    @property
+    def answered_by(self) -> str | None:
+        """``provider/model``; None: nobody was asked."""
+        return self._candidate.name if self._candidate and self.outcome == "ok" else None
+
     def was_kept(self) -> None:
         """The answer was known."""
         self.outcome = "cached"

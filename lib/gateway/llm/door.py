@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 BODY_LIMIT_BYTES = 32_000_000  # some pictures in base64
 BODY_WITHIN_S = 60.0
+MODEL_HEADER = "x-potok-model"
 JSON = [(b"content-type", b"application/json")]
 
 
@@ -114,7 +115,9 @@ class Door:
             await self._house.router.stream(ask, record, reply)
             await reply.end()
         else:
-            await reply.whole(200, await self._house.router.answer(ask, record))
+            body = await self._house.router.answer(ask, record)
+            model = record.answered_by
+            await reply.whole(200, body, {MODEL_HEADER: model} if model else None)
 
     async def _tell(
         self, error: PotokError | StatementFailed, record: Record, reply: Reply
@@ -143,7 +146,7 @@ class Reply:
             (b"content-type", self.media_type.encode()),
             (b"cache-control", b"no-cache"),
             (b"x-accel-buffering", b"no"),  # nginx would gather a stream
-            (b"x-potok-model", candidate.name.encode()),
+            (MODEL_HEADER.encode(), candidate.name.encode()),
         ]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 

@@ -33,3 +33,13 @@ async def test_a_stream_comes_whole(door: Open, model: str) -> None:
     [call] = await door.calls()
     assert call["outcome"] == "ok"
     assert call["completion_tokens"] > 0
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_who_answered_is_told(door: Open, stream: bool) -> None:
+    body = {"model": "groq-fast", "messages": PING, "temperature": 0, "stream": stream}
+    first = await door.ask("/v1/chat/completions", body)
+    assert first.headers["x-potok-model"] == "groq/openai/gpt-oss-20b"
+    assert '"model":"openai/gpt-oss-20b"' in first.text
+    if not stream:
+        assert "x-potok-model" not in (await door.ask("/v1/chat/completions", body)).headers
