@@ -115,9 +115,9 @@ class Door:
             await self._house.router.stream(ask, record, reply)
             await reply.end()
         else:
-            body = await self._house.router.answer(ask, record)
+            answer = await self._house.router.answer(ask, record)
             model = record.answered_by
-            await reply.whole(200, body, {MODEL_HEADER: model} if model else None)
+            await reply.whole(200, answer, {MODEL_HEADER: model} if model else None)
 
     async def _tell(
         self, error: PotokError | StatementFailed, record: Record, reply: Reply
