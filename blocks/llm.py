@@ -27,6 +27,7 @@ from lib.clients.providers import Providers
 from lib.clients.ways import Egress, Ways
 from lib.domain.llm import asks
 from lib.domain.llm.exchange import Ask, Question
+from lib.domain.llm.table import UnknownModel
 from lib.domain.llm.wire import Json
 from lib.errors import PotokError, Rejected, Unavailable
 from lib.router.board import Board
@@ -157,13 +158,19 @@ async def _asked(ask: Ask) -> Json:
         router.check(ask)
         raw = await router.answer(ask, record)
     except PotokError as exc:
-        outcome, status = ("refused", 400) if isinstance(exc, Rejected) else ("failed", 502)
-        record.ended(outcome, status, reason_of(exc))
+        record.ended(*_end_of(exc), reason_of(exc))
         raise
     finally:
         await _written(database, record)
     answer: Json = orjson.loads(raw)
     return answer
+
+
+def _end_of(error: PotokError) -> tuple[str, int]:
+    """Outcome and status, as the door would record them."""
+    if isinstance(error, UnknownModel):
+        return "refused", 404
+    return ("refused", 400) if isinstance(error, Rejected) else ("failed", 502)
 
 
 async def _written(database: Database, record: Record) -> None:

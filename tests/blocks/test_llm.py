@@ -37,6 +37,9 @@ async def test_a_flow_asks_as_the_door_does(stack: LiveStack) -> None:
 
 async def test_a_flow_is_told_when_nobody_answers(stack: LiveStack) -> None:
     assert (await asked(stack, "nobody"))["error"] == "UnknownModel"
+    sql = "select outcome, status from llm_calls where caller = 'flow asks' and alias = 'nobody'"
+    [call] = await eventually(lambda: stack.rows(sql))
+    assert (call["outcome"], call["status"]) == ("refused", 404)
     await stack.control("groq/failures", {"kind": "status", "status": 503})
     try:
         found = await asked(stack, "groq-fast")

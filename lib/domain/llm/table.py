@@ -213,11 +213,15 @@ def check_embeds(table: Table, name: str, *, embeds: bool) -> None:
 
 def _listed(table: Table, name: str) -> Candidate | None:
     """The candidate whose real id this is, if real ids may be asked for at its provider."""
-    for alias in table.aliases.values():
-        for candidate in alias.candidates:
-            if candidate.provider in table.models and name in (candidate.model, candidate.name):
-                return candidate
-    return None
+    found = [
+        candidate
+        for alias in table.aliases.values()
+        for candidate in alias.candidates
+        if candidate.provider in table.models and name in (candidate.model, candidate.name)
+    ]
+    # One with a price, if there is: a budget has to count it.
+    priced = [candidate for candidate in found if candidate.price is not None]
+    return next(iter(priced or found), None)
 
 
 def _known(name: str, known: Collection[str], what: str) -> None:

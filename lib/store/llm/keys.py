@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from lib.domain.llm.keys import PREFIX, Budget, budget_from, key_hash, shown
+from lib.domain.llm.table_words import ALIKE
 from lib.errors import Rejected
 from lib.store.engine import Database
 from lib.store.llm.rows import rows
@@ -150,7 +151,7 @@ class Keys:
         keys = [key for key in await self.all() if key.is_living(datetime.now(UTC))]
         found = [key for key in keys if name == key.name or name[:12] == key.prefix]
         if len(found) != 1:
-            near = difflib.get_close_matches(name, [key.name for key in keys], 3, 0.4)
+            near = difflib.get_close_matches(name, [key.name for key in keys], 3, ALIKE)
             words = f"is {' or '.join(near)} meant?" if near else "`potok llm key list` shows them"
             raise Rejected(f"no living key named {name!r}: {words}")
         await rows(self._database, _REVOKE, (found[0].id,))

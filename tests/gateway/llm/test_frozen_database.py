@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from deployments.stack.postgres import EmbeddedPostgres
+from lib.gateway.llm import usage_page
 from lib.router import keyring as keyring_module
 from lib.store.llm import rates as rates_module
 from tests.gateway.llm.asking import chat, text_of
@@ -21,10 +22,12 @@ GENEROUS_S = 15.0  # before, the answer came when the database was well again
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (keyring_module, rates_module):
         monkeypatch.setattr(module, "ANSWERS_WITHIN_S", 0.5)
+    monkeypatch.setattr(usage_page, "READ_WITHIN_S", 0.5)
 
 
 async def test_known_keys_go_on_and_all_recover(door: Open, postgres: EmbeddedPostgres) -> None:
     limited = await door.new_key("limited", rpm=60)
+    boss = await door.new_key("boss", sees_usage=True)
     text_of(await door.ask(CHAT, chat("main")))
     with frozen(postgres.serving()):
         async with asyncio.timeout(GENEROUS_S):
@@ -38,6 +41,7 @@ async def test_known_keys_go_on_and_all_recover(door: Open, postgres: EmbeddedPo
                 refused = await door.ask(CHAT, chat("main"), key=key)
                 assert refused.status_code == 503, refused.text
                 assert int(refused.headers["retry-after"]) >= 1
+            assert (await door.http.get(f"{door.url}/usage", auth=("", boss))).status_code == 503
         assert (await door.state("ollama"))["max_at_once"] == 1
 
     async def is_well() -> bool:
