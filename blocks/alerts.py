@@ -96,16 +96,6 @@ async def tell_if_possible(text: str) -> None:
         log.error("alert.failed reason=%s", exc)
 
 
-async def tell_denied(error: Denied) -> None:
-    """Tell of refused credentials or a missing right, unless it was told not long ago."""
-    if not await is_due(DENIED_LIMIT):
-        return
-    try:
-        await tell(denied_text(str(error)))
-    except PotokError as exc:
-        log.error("alert.failed reason=%s", exc)
-
-
 async def is_due(limit: str) -> bool:
     """Whether the limit has room for one more alert; in doubt it has."""
     async with get_client() as client:

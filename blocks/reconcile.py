@@ -111,8 +111,7 @@ async def publish_differences(report: UpkeepReport) -> None:
         await acreate_table_artifact(
             report.rows[:ROWS], key="crm-differences", description="Differences from the CRM"
         )
-    if denied := next((e for e in report.refused if isinstance(e, Denied)), None):
-        await tell_denied(denied)
+    await tell_denied(report.refused)
 
 
 async def _look_at_named(watch: BitrixWatch, events: Events) -> Sight:

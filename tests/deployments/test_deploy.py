@@ -85,12 +85,13 @@ async def test_only_what_was_deployed_from_here_is_deleted(stack: LiveStack) -> 
     await stack.prefect("/deployments/", body | {"name": "main"})
     theirs = await stack.prefect("/deployments/", body | {"name": "theirs"})
     own = stack.settings.home / "deployed"
-    assert own.read_text().split() == ["leads/main", "routing/main", "upkeep/main"]
-    own.write_text("leads/main\nrouting/main\nupkeep/main\ngone/main")
+    ours = sorted(entry.name for entry in manifest.entries())
+    assert own.read_text().split() == ours
+    own.write_text("\n".join([*ours, "gone/main"]))
     await run_python(stack, "deployments.provision")
     left = await made(stack)
     assert left["deployments"] - before["deployments"] == {("theirs", theirs["id"])}
-    assert own.read_text().split() == ["leads/main", "routing/main", "upkeep/main"]
+    assert own.read_text().split() == ours
     await stack.prefect(f"/deployments/{theirs['id']}", method="DELETE")
 
 
