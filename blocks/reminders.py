@@ -46,7 +46,8 @@ async def remind(portal: BitrixPortal, database: Database, hours: WorkingHours) 
         ]
         for first in range(0, len(wanted), A_MESSAGE):
             some = wanted[first : first + A_MESSAGE]
-            await tell_managers(reminder_text(some, now))
+            if not await tell_managers(reminder_text(some, now)):
+                return RemindersReport(len(watched), first)  # nobody to tell: they stay due
             await reminders.remember([(lead.lead_id, reason) for lead, reason, _ in some])
             for lead, reason, _ in some:
                 log.info("managers.reminded lead_id=%d reason=%s", lead.lead_id, reason)

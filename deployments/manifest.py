@@ -13,8 +13,7 @@ from lib.clients.prefect_api import PrefectApi
 from lib.errors import Rejected
 
 INBOX = "inbox"  # the tag of a deployment that takes batches of the inbox
-FOLLOW_UP = "follow-up"  # the tag of one of them that takes what gathered in FOLLOW_UP_S
-FOLLOW_UP_S = 15.0
+FOLLOW_UP = "follow-up"  # the tag of one of them that may let its work gather for longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +60,9 @@ def inbox_deployments() -> list[str]:
     return [entry.name for entry in entries() if INBOX in entry.tags]
 
 
-def pauses_s() -> dict[str, float]:
-    """Seconds between two batches of a deployment that may take its time."""
-    return {entry.name: FOLLOW_UP_S for entry in entries() if FOLLOW_UP in entry.tags}
+def follow_up_deployments() -> list[str]:
+    """Those whose work may gather for longer, as ``flow/deployment``."""
+    return [entry.name for entry in entries() if FOLLOW_UP in entry.tags]
 
 
 async def missing(settings: Settings) -> list[str]:

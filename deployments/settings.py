@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     spares: int = Field(default=2, ge=1, le=16, validation_alias="POTOK_SPARES")
     runs_at_once: int = Field(default=2, ge=1, le=100, validation_alias="POTOK_RUNS_AT_ONCE")
     batch_size: int = Field(default=200, ge=1, le=1000, validation_alias="POTOK_BATCH_SIZE")
+    follow_up_s: float = Field(default=15.0, ge=0, le=600, validation_alias="POTOK_FOLLOW_UP_S")
     stop_grace_s: float = Field(default=10.0, ge=0, le=600, validation_alias="POTOK_STOP_GRACE_S")
 
     given_database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
@@ -278,6 +279,7 @@ SHOULD_BE = {
     "POTOK_SPARES": "a number of processes, 1 to 16",
     "POTOK_RUNS_AT_ONCE": "a number of runs, 1 to 100",
     "POTOK_BATCH_SIZE": "a number of messages, 1 to 1000",
+    "POTOK_FOLLOW_UP_S": "seconds, 0 to 600",
     "POTOK_STOP_GRACE_S": "seconds, 0 to 600",
     "TELEGRAM_BOT_NAME": "letters, digits, - and _, at most 64",
     "BITRIX24_LIMIT": "requests/requests a second such as 50/2, or off",

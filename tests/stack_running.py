@@ -33,6 +33,7 @@ def settings_at(home: Path) -> Settings:
         **given,
         POTOK_HOME=home,
         POTOK_SANDBOX=True,
+        POTOK_FOLLOW_UP_S=1,
         TELEGRAM_ALERT_CHAT=ALERT_CHAT,
         BITRIX24_LIMIT=f"{LIMIT[0]}/{LIMIT[1]}",
         LLM_TIMEOUT_S=LLM_TIMEOUT_S,

@@ -48,8 +48,9 @@ def show(lead_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
     with plain_errors():
         settings = find_running().settings
-        lead, messages, runs = asyncio.run(_one(settings, cli_store.id_from(lead_id, "lead")))
-    cli_store.print_facts(out, {"lead": lead.id} | facts_of(settings, lead))
+        number = cli_store.id_from(lead_id, "lead")
+        lead, messages, runs, score = asyncio.run(_one(settings, number))
+    cli_store.print_facts(out, {"lead": lead.id} | facts_of(settings, lead) | {"score": score})
     out.print("  their words", style="dim")
     for message in messages:
         out.print(f"    {cli_store.time_text(message.at)}{_note(message)}", style="dim")
@@ -105,16 +106,19 @@ async def _newest(settings: Settings, limit: int) -> list[Lead]:
         return await Leads(database).newest(limit)
 
 
-async def _one(settings: Settings, lead_id: int) -> tuple[Lead, list[LeadMessage], list[UUID]]:
+async def _one(settings: Settings, lead_id: int) -> tuple[Lead, list[LeadMessage], list[UUID], str]:
     from deployments.cli.store import opened
     from lib.errors import Rejected
     from lib.store.leads import Leads
+    from lib.store.scores import Scores
 
     async with opened(settings) as database:
         found = await Leads(database).show(lead_id)
         if found is None:
             raise Rejected(f"there is no lead {lead_id}: `potok leads list`")
-        return *found, await Leads(database).flow_runs(lead_id)
+        scored = await Scores(database).show(lead_id)
+        score = f"{scored[0].score} of 100, {scored[0].band}" if scored else "none yet"
+        return *found, await Leads(database).flow_runs(lead_id), score
 
 
 def _table(leads: list[Lead]) -> Table:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from deployments.alarm import Alarm
-from deployments.manifest import inbox_deployments, pauses_s
+from deployments.manifest import follow_up_deployments, inbox_deployments
 from deployments.settings import Settings
 from deployments.warm import POOL
 from deployments.warm.reaper import Reaper
@@ -37,7 +37,11 @@ async def serve(settings: Settings) -> None:
         database,
         WarmRuns(prefect, worker, POOL),
         inbox_deployments(),
-        DispatchLimits(settings.runs_at_once, settings.batch_size, pauses_s=pauses_s()),
+        DispatchLimits(
+            settings.runs_at_once,
+            settings.batch_size,
+            pauses_s=dict.fromkeys(follow_up_deployments(), settings.follow_up_s),
+        ),
         Alarm(prefect, Inbox(database)),
     )
     working = asyncio.create_task(worker.start(printer=lambda _: None))

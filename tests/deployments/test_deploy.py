@@ -21,7 +21,8 @@ from deployments.settings import ROOT
 from deployments.stack.sandbox_access import LLM_KEY
 from deployments.version import version
 from tests.faults.crowd import Crowd
-from tests.stack_fixture import LIMIT, LiveStack, eventually
+from tests.stack_fixture import LiveStack, eventually
+from tests.stack_running import LIMIT
 
 HIDDEN = "*" * 8
 

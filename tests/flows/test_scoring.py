@@ -21,7 +21,7 @@ async def scoring(stack: LiveStack) -> AsyncIterator[LiveStack]:
 
     async def none_waits() -> bool:
         return not await stack.rows(
-            "select from deliveries where deployment = 'scoring/main' and state <> 'done'"
+            "select id from deliveries where deployment = 'scoring/main' and state <> 'done'"
         )
 
     await eventually(none_waits)
