@@ -6,12 +6,11 @@ import logging
 from collections.abc import Iterable
 
 from httpx import HTTPError, HTTPStatusError, codes
-from prefect import get_client, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_client
 
 from blocks._batch import LeadBatch
 from blocks._load import load
-from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._retry import retried
 from blocks.telegram import TelegramBot
 from lib.domain.texts import dead_letters_text, denied_text
 from lib.errors import Denied, PotokError
@@ -21,12 +20,7 @@ log = logging.getLogger(__name__)
 DENIED_LIMIT = "potok-alerts-denied"  # provisioned: how often a person is told of refused keys
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def tell(text: str, bot: str = "main") -> bool:
     """Send a text to the chat of the person on duty.
 
@@ -37,12 +31,7 @@ async def tell(text: str, bot: str = "main") -> bool:
     return await _send(block, block.alert_chat_id, text)
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def tell_managers(text: str, picture: bytes | None = None, bot: str = "main") -> bool:
     """Send a text to the managers' chat, or to the person on duty where there is none.
 

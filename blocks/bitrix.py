@@ -7,14 +7,12 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from prefect import task
 from prefect.blocks.core import Block
-from prefect.cache_policies import NO_CACHE
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks._batch import BatchItem, LeadBatch
 from blocks._limit import wait_for_place
-from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._retry import retried
 from blocks._shared import shared
 from lib.clients.bitrix import Bitrix, NotFound
 from lib.clients.bitrix_calls import BitrixCalls
@@ -74,12 +72,7 @@ class BitrixPortal(Block):
         return BitrixScores(self.connection(), ScoreFields(self.score_field, self.band_field))
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def ensure_leads(portal: BitrixPortal, database: Database, batch: LeadBatch) -> LeadBatch:
     """Every lead of the batch is in the CRM once, with the person's own words.
 

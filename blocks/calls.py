@@ -8,11 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from prefect import task
 from prefect.artifacts import acreate_table_artifact
-from prefect.cache_policies import NO_CACHE
 
-from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._retry import retried
 from blocks.bitrix import BitrixPortal
 from lib.clients.bitrix import BATCH_LENGTH, NotFound
 from lib.clients.bitrix_calls import BitrixCalls
@@ -78,12 +76,7 @@ class CallsReport:
             raise self.denied[0]
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def count_calls(
     portal: BitrixPortal, database: Database, since: datetime | None = None
 ) -> CallsReport:
@@ -120,12 +113,7 @@ async def count_calls(
     return report
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def tell_calls(
     portal: BitrixPortal, database: Database, lead_ids: Sequence[int], report: CallsReport
 ) -> CallsReport:

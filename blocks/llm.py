@@ -12,15 +12,14 @@ from typing import Any
 
 import orjson
 from httpx import codes
-from prefect import get_client, task
+from prefect import get_client
 from prefect.blocks.core import Block
-from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks._load import BLOCK_FOR_S, load
-from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._retry import retried
 from blocks._shared import fresh, shared
 from blocks.storage import Store
 from lib.clients.providers import Providers
@@ -105,12 +104,7 @@ class ModelRouter(Block):
         )
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def complete(alias: str, messages: Sequence[Json], **options: Any) -> Json:
     """A chat completion by whoever answers for an alias.
 
@@ -130,12 +124,7 @@ async def complete(alias: str, messages: Sequence[Json], **options: Any) -> Json
     return await _asked(asks.chat(Question(body, b"", {})))
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def embed(texts: Sequence[str], alias: str = "embed") -> list[list[float]]:
     """Vectors of texts, in their order.
 

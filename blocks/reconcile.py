@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from prefect import task
 from prefect.artifacts import acreate_table_artifact
-from prefect.cache_policies import NO_CACHE
 
 from blocks._events import Events
-from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._retry import retried
 from blocks.alerts import tell_denied
 from blocks.bitrix import BitrixPortal
 from lib.clients.bitrix import NotFound
@@ -66,12 +64,7 @@ class UpkeepReport:
             raise self.refused[0]
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def look_at_crm(portal: BitrixPortal, events: Events) -> Sight:
     """See what the events name, or, without a batch, all that may differ.
 
@@ -86,12 +79,7 @@ async def look_at_crm(portal: BitrixPortal, events: Events) -> Sight:
     return await _look_at_all(watch, events)
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def mend(events: Events, sight: Sight) -> UpkeepReport:
     """Compare what is here with what was seen there, and make them equal."""
     ours = Reconciliation(events.database)

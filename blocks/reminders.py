@@ -6,10 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
-from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._retry import retried
 from blocks.alerts import tell_managers
 from blocks.bitrix import BitrixPortal
 from lib.domain.reminders import A_MESSAGE, STALE_AFTER, due, reminder_text
@@ -28,12 +25,7 @@ class RemindersReport:
     told: int
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def remind(portal: BitrixPortal, database: Database, hours: WorkingHours) -> RemindersReport:
     """Tell the managers of each lead and reason once; one that cannot be told stays due."""
     reminders, now = Reminders(database), datetime.now(UTC)

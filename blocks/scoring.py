@@ -8,11 +8,9 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from prefect import task
 from prefect.artifacts import acreate_table_artifact
-from prefect.cache_policies import NO_CACHE
 
-from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._retry import retried
 from blocks.bitrix import BitrixPortal
 from lib.clients.bitrix_scores import A_REQUEST
 from lib.domain.score_news import UNKNOWN, is_news
@@ -47,12 +45,7 @@ class ScoringReport:
     refused: dict[int, PotokError] = field(default_factory=dict)
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def score_leads(database: Database, lead_ids: Collection[int] | None) -> ScoringReport:
     """Score these leads, or all open ones, and keep what was found."""
     rules, scores, report = scoring_rules(), Scores(database), ScoringReport()
@@ -70,12 +63,7 @@ async def score_leads(database: Database, lead_ids: Collection[int] | None) -> S
     return report
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def tell_scores(
     portal: BitrixPortal,
     database: Database,

@@ -10,14 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from prefect import task
 from prefect.blocks.core import Block
-from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks._batch import BatchItem, LeadBatch, settlement_of
-from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._retry import retried
 from blocks._shared import shared
 from lib.domain.inbound import InboundMessage
 from lib.store.batches import Batches
@@ -57,12 +55,7 @@ class Store(Block):
             yield database
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def take(database: Database, batch_id: UUID) -> LeadBatch:
     """The messages of a batch; none when they went back to the inbox meanwhile.
 
@@ -89,12 +82,7 @@ async def take(database: Database, batch_id: UUID) -> LeadBatch:
     )
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def store_leads(database: Database, batch: LeadBatch) -> LeadBatch:
     """Open or grow the lead of every message, in one transaction.
 
@@ -115,12 +103,7 @@ async def store_leads(database: Database, batch: LeadBatch) -> LeadBatch:
     return batch
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
     """Write into the inbox what became of every message, and news of leads, in one transaction."""
     going = {item.delivery_id for item in batch.going}

@@ -10,19 +10,14 @@ from prefect import task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from blocks._retry import PAUSES_S, TRIES, is_worth_a_retry
+from blocks._retry import retried
 from blocks.alerts import tell_managers
 from lib.domain.weekly import Week, start_of, week_from, week_text
 from lib.store.engine import Database
 from lib.store.weekly import leads_of_week
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=TRIES,
-    retry_delay_seconds=PAUSES_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+@retried
 async def count_week(database: Database, monday: date) -> Week:
     """The figures of the week that begins on a Monday."""
     leads, before = await leads_of_week(database, start_of(monday))
