@@ -9,6 +9,8 @@ from typing import Literal
 
 from lib.domain.leads import LeadState
 
+InCrm = Literal["no", "tried", "yes", "refused"]
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -20,7 +22,7 @@ class Words:
     ref: str
     at: datetime
     text: str
-    in_crm: Literal["no", "tried", "yes", "refused"] = "no"
+    in_crm: InCrm = "no"
 
 
 @dataclass(frozen=True, slots=True)

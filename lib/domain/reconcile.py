@@ -185,7 +185,12 @@ def plan(here: Sequence[Here], look: Look) -> Plan:
     for lead in here:
         mends += _mends_of(lead, own.get(lead.origin), by_id, look)
     known = {lead.origin for lead in here}
-    mends += [_adopted(there, look) for origin, there in own.items() if origin not in known]
+    noted = {lead.crm_id for lead in here}  # by another origin: its person wrote once more
+    mends += [
+        _adopted(there, look)
+        for origin, there in own.items()
+        if origin not in known and there.crm_id not in noted
+    ]
     unknown = {
         there.crm_id: str(there.semantic) for there in look.leads if there.semantic not in _STATES
     }

@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 from sqlmodel import col
 
 from lib.domain.leads import LeadState
-from lib.domain.placement import Filing, Placement, Words
+from lib.domain.placement import Filing, InCrm, Placement, Words
 from lib.errors import Rejected
 from lib.store.engine import Database
 from lib.store.leads import STATE_COLUMNS
@@ -35,20 +35,25 @@ class Filings:
         self._database = database
 
     async def open(self, lead_ids: Sequence[int]) -> list[Filing]:
-        """These leads as they are now, each with the words that the CRM does not surely have."""
+        """These leads as they are now, each with the words that the CRM does not surely have.
+
+        Of a lead that is not known to be there none is sure to be, whatever was noted.
+        """
         leads = select(*STATE_COLUMNS).where(col(Lead.id).in_(lead_ids)).order_by(col(Lead.id))
+        unsaid = col(LeadMessage.in_crm).in_(("no", "tried"))
+        in_doubt = col(Lead.crm_id).is_(None) & (col(LeadMessage.in_crm) == "yes")
         words = (
             select(LeadMessage)
-            .where(
-                col(LeadMessage.lead_id).in_(lead_ids), col(LeadMessage.in_crm).in_(("no", "tried"))
-            )
+            .join(Lead, col(Lead.id) == col(LeadMessage.lead_id))
+            .where(col(LeadMessage.lead_id).in_(lead_ids), unsaid | in_doubt)
             .order_by(col(LeadMessage.at), col(LeadMessage.ref))
         )
         by_lead: defaultdict[int, list[Words]] = defaultdict(list)
         async with self._database.transaction() as connection:
             states = (await connection.execute(leads)).all()
             for row in await connection.execute(words):
-                by_lead[row.lead_id].append(Words(row.ref, row.at, row.text, row.in_crm))
+                in_crm: InCrm = "no" if row.in_crm == "no" else "tried"
+                by_lead[row.lead_id].append(Words(row.ref, row.at, row.text, in_crm))
         return [
             Filing(LeadState.model_validate(dict(row._mapping)), tuple(by_lead[row.id]))
             for row in states

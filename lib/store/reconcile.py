@@ -160,13 +160,8 @@ async def _change(connection: AsyncConnection, mends: list[Change]) -> set[Chang
 async def _resend(connection: AsyncConnection, mends: list[Resend]) -> set[Resend]:
     ids = [delivery for mend in mends for delivery in mend.deliveries]
     found = set((await connection.execute(sql.RESEND, {"ids": ids})).scalars())
-    done = {mend for mend in mends if found & set(mend.deliveries)}
-    # Whatever was noted of its words: of a lead that is nowhere none is there, and of one that
-    # is there all the same all may be. They are looked up before they are sent.
-    nowhere = [mend.lead_id for mend in done if mend.crm_id is None]
-    await connection.execute(sql.DOUBT_ALL_WORDS, {"ids": nowhere})
     await connection.execute(text("select pg_notify(:channel, '')"), {"channel": CHANNEL})
-    return done
+    return {mend for mend in mends if found & set(mend.deliveries)}
 
 
 # In this order: what a lead is linked to is what was changed, and then its words are looked up.

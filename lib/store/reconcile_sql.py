@@ -70,10 +70,6 @@ DOUBT_WORDS = text(
     "update lead_messages set in_crm = 'tried' where lead_id = any(:ids) and in_crm = 'no'"
 )
 
-DOUBT_ALL_WORDS = text(
-    "update lead_messages set in_crm = 'tried' where lead_id = any(:ids) and in_crm <> 'refused'"
-)
-
 FORGET = text(
     """
     update leads l set crm_id = null, crm_version = 0, crm_linked = false, crm_changed_at = null,

@@ -116,6 +116,11 @@ def test_what_is_unknown_here_becomes_a_row() -> None:
     assert two == Adopt(group, "forwarder", "bitrix24:6", status())
 
 
+def test_a_lead_that_another_of_ours_is_linked_to_is_known() -> None:
+    other = here(5, origin="telegram:main:7:9", crm_linked=True, crm_stage="NEW", crm_state="open")
+    assert plan([other], Look((there(5),))).mends == ()
+
+
 def test_a_foreign_lead_is_nobody_here() -> None:
     assert plan([], Look((there(origin=None),))) == Plan(())
 
