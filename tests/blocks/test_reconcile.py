@@ -66,7 +66,7 @@ async def test_what_a_manager_did_is_noted_with_its_time_and_scored_anew(house: 
     lead = await only(house)
     assert (lead["crm_stage"], lead["crm_state"]) == ("IN_PROCESS", "open")
     assert lead["answered_at"] == at(there["movedTime"])
-    waiting = "select key, message from deliveries where deployment = 'scoring/main'"
+    waiting = "select key, message from deliveries where key like 'scoring:lead:%:crm:%'"
     assert await rows(house.db, waiting) == []
     house.portal.update(LEAD, there, {"stageId": "JUNK"}, [])
     assert await house.mended() == {"changed_there": 1}

@@ -123,3 +123,17 @@ async def test_a_linked_lead_stays_linked_and_keeps_the_words_it_lacks(db: Datab
     assert (linked.lead.crm_id, linked.lead.crm_linked) == (70, True)
     await Filings(db).record([placement(linked, "none")], {linked.lead.origin: Placed(70)})
     assert await rows(db, "select crm_linked from leads") == [{"crm_linked": True}]
+
+
+async def test_the_words_of_a_lead_that_is_nowhere_are_in_doubt(db: Database) -> None:
+    before = await filed(db)
+    origin = before.lead.origin
+    refs = tuple(words.ref for words in before.words)
+    await Filings(db).record([placement(before)], {origin: Placed(70, refs)})
+    assert (await filed(db)).words == (), "it is there, and so are they"
+    await run_sql(db, "update leads set crm_id = null, crm_deleted_at = now()")
+    nowhere = await filed(db)
+    assert [words.in_crm for words in nowhere.words] == ["tried", "tried"]
+    await Filings(db).record([placement(nowhere)], {origin: Placed(71, refs)})
+    (lead,) = await rows(db, "select crm_id, crm_deleted_at from leads")
+    assert lead == {"crm_id": 71, "crm_deleted_at": None}, "it is there again"
