@@ -96,17 +96,15 @@ async def tell_scores(
 async def publish_scores(
     database: Database, lead_ids: Collection[int] | None, report: ScoringReport
 ) -> None:
-    """Leave a table: of a few leads each with its reasons, of many how many are in each band."""
+    """Leave a table: of a few leads each, of many how many are in each band.
+
+    Reasons hold what a person wants: `potok score explain` and the CRM show them.
+    """
     rows: Sequence[dict[str, object]]
     if lead_ids is not None and len(lead_ids) <= SHOWN:
         shown = [(lead_id, await Scores(database).show(lead_id)) for lead_id in lead_ids]
         rows = [
-            {
-                "lead": lead_id,
-                "score": found[0].score,
-                "band": found[0].band,
-                "why": "; ".join(map(str, found[0].reasons)),
-            }
+            {"lead": lead_id, "score": found[0].score, "band": found[0].band}
             for lead_id, found in shown
             if found
         ]

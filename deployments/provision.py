@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 from prefect import get_client
 from prefect.blocks.core import Block
@@ -71,8 +72,12 @@ async def provision(settings: Settings) -> None:
     for kind in BLOCK_TYPES:
         await kind.register_type_and_schema()
     await write_blocks(settings)
+    async with get_client() as client:
+        paused = await _paused(client)
     await asyncio.to_thread(deploy_all)
     async with get_client() as client:
+        for deployment_id in paused:  # `prefect deploy` lets them go on
+            await client.pause_deployment(deployment_id)
         await _delete_stale(client, settings)
 
 
@@ -195,6 +200,19 @@ async def _ensure_limit(client: PrefectClient, name: str, burst: int, per_s: flo
         await client.create_global_concurrency_limit(
             GlobalConcurrencyLimitCreate(name=name, limit=burst, slot_decay_per_second=per_s)
         )
+
+
+async def _paused(client: PrefectClient) -> list[UUID]:
+    """Our deployments that a person has paused: they stay so."""
+    found = []
+    for entry in manifest.entries():
+        try:
+            deployment = await client.read_deployment_by_name(entry.name)
+        except ObjectNotFound:
+            continue
+        if deployment.paused:
+            found.append(deployment.id)
+    return found
 
 
 async def _delete_stale(client: PrefectClient, settings: Settings) -> None:

@@ -78,6 +78,15 @@ async def test_provisioning_again_changes_nothing(stack: LiveStack) -> None:
     assert (limit["limit"], limit["slot_decay_per_second"]) == LIMIT
 
 
+async def test_what_is_paused_stays_paused(stack: LiveStack) -> None:
+    await stack.pause("weekly/main")
+    await run_python(stack, "deployments.provision")
+    for name, paused in (("weekly/main", True), ("leads/main", False)):
+        found = await stack.prefect(f"/deployments/name/{name}")
+        assert (name, found["paused"]) == (name, paused)
+    await stack.pause("weekly/main", paused=False)
+
+
 async def test_only_what_was_deployed_from_here_is_deleted(stack: LiveStack) -> None:
     before = await made(stack)
     flow = await stack.prefect("/flows/", {"name": "gone"})

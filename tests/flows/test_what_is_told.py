@@ -38,6 +38,13 @@ async def all_of(stack: LiveStack, kind: str) -> list[dict[str, Any]]:
             return found
 
 
+# Ids, names of ours, days and hours.
+IDS = {
+    *("batch_id", "portal", "model", "router", "alias", "fail"),
+    *("hours", "monday", "since"),
+}
+
+
 @pytest.mark.parametrize("kind", ["flow_runs", "task_runs", "artifacts", "logs"])
 async def test_prefect_knows_no_secret_and_nothing_that_a_person_wrote(
     stack: LiveStack, kind: str
@@ -54,7 +61,7 @@ async def test_prefect_knows_no_secret_and_nothing_that_a_person_wrote(
 
 async def test_parameters_of_runs_are_ids(stack: LiveStack) -> None:
     for run in await all_of(stack, "flow_runs"):
-        assert set(run["parameters"]) <= {"batch_id", "portal", "model", "router", "alias", "fail"}
+        assert set(run["parameters"]) <= IDS
 
 
 async def test_no_file_but_the_database_keeps_a_secret(stack: LiveStack) -> None:
