@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deployments import credentials
+from deployments.settings_advice import advice
 from deployments.stack import child_env, sandbox_access
 from lib.errors import Rejected, Unavailable
 
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     host: str = Field(default=LOOPBACK, validation_alias="POTOK_HOST")
     port: Port = Field(default=8000, validation_alias="POTOK_PORT")
     llm_port: Port = Field(default=8100, validation_alias="POTOK_LLM_PORT")
+    speech_port: Port = Field(default=8200, validation_alias="POTOK_SPEECH_PORT")
     sandbox_port: Port = Field(default=8090, validation_alias="POTOK_SANDBOX_PORT")
     prefect_port: Port = Field(default=4200, validation_alias="POTOK_PREFECT_PORT")
     pg_port: Port = Field(default=5440, validation_alias="POTOK_PG_PORT")
@@ -102,6 +104,13 @@ class Settings(BaseSettings):
     )
     egress_dns: str | None = None
     redis_url: SecretStr | None = None
+
+    speech_model: str | None = None
+    speech_device: str = "cpu"
+    speech_compute_type: str = "int8"
+    speech_workers: int = Field(default=1, ge=1, le=32)
+    speech_callback_secret: SecretStr | None = None
+    speech_allowed_hosts: str | None = None
 
     @field_validator("home")
     @classmethod
@@ -163,6 +172,11 @@ class Settings(BaseSettings):
     def llm_url(self) -> str:
         """The address of the door to the models on this machine, without ``/v1``."""
         return f"http://{LOOPBACK}:{self.llm_port}"
+
+    @property
+    def speech_url(self) -> str:
+        """The address of the speech service on this machine, without ``/v1``."""
+        return f"http://{LOOPBACK}:{self.speech_port}"
 
     @property
     def sandbox_url(self) -> str:
@@ -249,7 +263,7 @@ def read_settings(**given: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as exc:
-        raise Rejected("; ".join(_advice(error) for error in exc.errors())) from None
+        raise Rejected("; ".join(advice(error) for error in exc.errors())) from None
 
 
 def unknown_variables(env_file: Path | None = None) -> list[str]:
@@ -271,25 +285,3 @@ def unknown_variables(env_file: Path | None = None) -> list[str]:
 def variable_of(field: str) -> str:
     """The environment variable of a field of ``Settings``."""
     return str(Settings.model_fields[field].validation_alias)
-
-
-SHOULD_BE = {
-    "PORT": "a port, 1 to 65535",
-    "POTOK_SANDBOX": "true or false",
-    "POTOK_SPARES": "a number of processes, 1 to 16",
-    "POTOK_RUNS_AT_ONCE": "a number of runs, 1 to 100",
-    "POTOK_BATCH_SIZE": "a number of messages, 1 to 1000",
-    "POTOK_FOLLOW_UP_S": "seconds, 0 to 600",
-    "POTOK_STOP_GRACE_S": "seconds, 0 to 600",
-    "TELEGRAM_BOT_NAME": "letters, digits, - and _, at most 64",
-    "BITRIX24_LIMIT": "requests/requests a second such as 50/2, or off",
-    "LLM_TIMEOUT_S": "seconds, more than 0 and at most 600",
-}
-
-
-def _advice(error: Any) -> str:
-    variable = str(error["loc"][0])
-    wanted = SHOULD_BE.get("PORT" if variable.endswith("_PORT") else variable)
-    if wanted:
-        return f"{variable} should be {wanted}, and it is {error['input']!r}"
-    return f"{variable} {error['msg'].removeprefix('Value error, ')}"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 PORTS = (
     "POTOK_PORT",
     "POTOK_LLM_PORT",
+    "POTOK_SPEECH_PORT",
     "POTOK_SANDBOX_PORT",
     "POTOK_PREFECT_PORT",
     "POTOK_PG_PORT",

@@ -53,6 +53,8 @@ async def examine(settings: Settings) -> list[Finding]:
         _door("gateway", f"{settings.gateway_url}/readyz", up, True),
         _door("models", f"{settings.llm_url}/healthz", up, True),
     ]
+    if settings.speech_model:
+        looks.append(_door("speech", f"{settings.speech_url}/healthz", up, True))
     if settings.is_sandbox:
         looks.append(_door("sandbox", f"{settings.sandbox_url}/healthz", up, True))
     else:

@@ -15,6 +15,7 @@ from lib.errors import Rejected
 PORTS = {
     "gateway": "POTOK_PORT",
     "llm": "POTOK_LLM_PORT",
+    "speech": "POTOK_SPEECH_PORT",
     "sandbox": "POTOK_SANDBOX_PORT",
     "prefect": "POTOK_PREFECT_PORT",
     "postgres": "POTOK_PG_PORT",

@@ -69,6 +69,8 @@ def links(settings: Settings) -> dict[str, str]:
         "usage": f"{settings.llm_url}/usage",
         "Prefect": settings.prefect_ui_url,
     }
+    if settings.speech_model:
+        found["speech"] = f"{settings.speech_url}/v1"
     if settings.is_sandbox:
         found["sandbox"] = settings.sandbox_url
     return found | {"logs": str(settings.home / "log")}

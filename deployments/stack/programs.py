@@ -63,6 +63,19 @@ def llm(settings: Settings) -> Program:
     )
 
 
+def speech(settings: Settings) -> Program:
+    """The speech service; it loads its model first."""
+    return Program(
+        name="speech",
+        argv=["nice", "-n", "10", *_python("deployments.speech")],  # it may wait, a webhook may not
+        env=settings.child_env(),
+        cwd=ROOT,
+        ready=http_ready(f"{settings.speech_url}/healthz"),
+        ready_within_s=120.0,
+        port=settings.speech_port,
+    )
+
+
 def worker(settings: Settings) -> Program:
     """The warm worker; it says that it is ready when its spare processes stand."""
     return Program(

@@ -117,6 +117,8 @@ class Stack:
             Step("provision", ("prefect", "schema"), self._provision),
             Step("worker", ("postgres",), lambda: self._start(programs.worker)),
         ]
+        if settings.speech_model:
+            steps.append(Step("speech", ("schema",), lambda: self._start(programs.speech)))
         if settings.is_sandbox:
             steps.append(Step("sandbox", (), lambda: self._start(programs.sandbox)))
         return steps
@@ -133,6 +135,8 @@ class Stack:
     async def _prepare(self) -> None:
         manifest.entries()  # provisioning would find it wrong after half a minute
         wanted = {"POTOK_PORT": self.settings.port, "POTOK_LLM_PORT": self.settings.llm_port}
+        if self.settings.speech_model:
+            wanted["POTOK_SPEECH_PORT"] = self.settings.speech_port
         if self.settings.is_sandbox:
             wanted["POTOK_SANDBOX_PORT"] = self.settings.sandbox_port
         if self.settings.uses_embedded_prefect:

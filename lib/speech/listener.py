@@ -17,13 +17,13 @@ from faster_whisper.transcribe import Segment as Heard
 from lib.domain.cutting import Span, by_speaker, joined, plan_parts
 from lib.domain.transcripts import Segment, Transcript, Word
 from lib.errors import Rejected
-from lib.speech.recording import Recording, Samples
+from lib.speech.recording import Recording
 
 SPEAKERS = ("A", "B")
 DETECTS_IN_S = 30.0
 
 Progress = Callable[[float], None]
-"""Told of seconds done, of all channels together; may raise to give up."""
+"""Told of seconds of speech and pauses that are done, of all channels together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,28 @@ class Wishes:
     beam: int = 5
     words: bool = False
     prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of one channel that is listened to by itself."""
+
+    channel: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a recording is listened to; without speech there are no parts."""
+
+    language: str
+    probability: float
+    parts: tuple[Part, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of all parts together."""
+        return sum(part.span.seconds for part in self.parts)
 
 
 class Listener:
@@ -66,7 +88,7 @@ class Listener:
         workers: int = 1,
     ) -> None:
         self.name = name
-        self._workers = workers
+        self.workers = workers
         self._model = WhisperModel(
             str(weights),
             device=device,
@@ -81,12 +103,10 @@ class Listener:
         """What it understands, ISO 639-1."""
         return list(self._model.supported_languages)
 
-    def check(self, wishes: Wishes) -> None:
-        """Raise Rejected unless it can listen so."""
-        if wishes.language is not None and wishes.language not in self.languages:
-            raise Rejected(
-                f"the model knows no language {wishes.language[:20]!r}: codes are such as ru"
-            )
+    def check(self, language: str | None) -> None:
+        """Raise Rejected unless it understands a language."""
+        if language is not None and language not in self.languages:
+            raise Rejected(f"the model knows no language {language[:20]!r}: codes are such as ru")
 
     def heard(
         self, recording: Recording, wishes: Wishes, told: Progress = lambda _: None
@@ -96,33 +116,62 @@ class Listener:
         Raises:
             Rejected: the language is not one of the model's.
         """
-        self.check(wishes)
+        plan, done_s = self.plan(recording, wishes), 0.0
+        found = []
+        with ThreadPoolExecutor(self.workers) as pool:
+            listened = pool.map(lambda part: self.listen(recording, plan, part, wishes), plan.parts)
+            for part, segments in zip(plan.parts, listened, strict=True):
+                found.append(segments)
+                done_s += part.span.seconds
+                told(done_s)
+        return self.transcript(recording, plan, found)
+
+    def plan(self, recording: Recording, wishes: Wishes) -> Plan:
+        """How a recording is listened to, in parts that may be heard in any order.
+
+        Raises:
+            Rejected: the language is not one of the model's.
+        """
+        self.check(wishes.language)
         speech = [recording.speech(channel) for channel in range(recording.channels)]
         language, probability = self._language(recording, speech, wishes)
-        channels: list[tuple[Segment, ...]] = []
-        done_s = 0.0
-        for channel, spans in enumerate(speech):
-            parts = [p for p in plan_parts(recording.duration_s, spans) if _has(p, spans)]
-            with ThreadPoolExecutor(self._workers) as pool:
-                listened = pool.map(
-                    lambda part, channel=channel: self._part(
-                        recording.piece(part, channel), language, wishes
-                    ),
-                    parts,
-                )
-                heard = []
-                for part, found in zip(parts, listened, strict=True):
-                    heard.append((part, found))
-                    told(done_s + part.end_s)
-            channels.append(joined(heard))
-            done_s += recording.duration_s
-            told(done_s)
-        segments = channels[0] if len(channels) == 1 else by_speaker(channels, SPEAKERS)
+        parts = [
+            Part(channel, span)
+            for channel, spans in enumerate(speech)
+            for span in plan_parts(recording.duration_s, spans)
+            if _has(span, spans)
+        ]
+        return Plan(language, probability, tuple(parts))
+
+    def listen(self, recording: Recording, plan: Plan, part: Part, wishes: Wishes) -> list[Segment]:
+        """What is said in one part, by its own clock."""
+        found, _ = self._model.transcribe(
+            recording.piece(part.span, part.channel),
+            language=plan.language,
+            beam_size=wishes.beam,
+            word_timestamps=wishes.words,
+            initial_prompt=wishes.prompt,
+            vad_filter=False,
+        )
+        return [_segment(each) for each in found]
+
+    def transcript(
+        self, recording: Recording, plan: Plan, found: Sequence[Sequence[Segment]]
+    ) -> Transcript:
+        """The whole, of what was heard in each part."""
+        channels = [
+            joined(
+                (part.span, segments)
+                for part, segments in zip(plan.parts, found, strict=True)
+                if part.channel == channel
+            )
+            for channel in range(recording.channels)
+        ]
         return Transcript(
-            language=language,
-            language_probability=probability,
+            language=plan.language,
+            language_probability=plan.probability,
             duration_s=recording.duration_s,
-            segments=segments,
+            segments=channels[0] if len(channels) == 1 else by_speaker(channels, SPEAKERS),
             model=self.name,
         )
 
@@ -143,17 +192,6 @@ class Listener:
         sound = recording.piece(Span(span.start_s, end_s), channel)
         language, probability, _ = self._model.detect_language(sound)
         return language, probability
-
-    def _part(self, sound: Samples, language: str, wishes: Wishes) -> list[Segment]:
-        found, _ = self._model.transcribe(
-            sound,
-            language=language,
-            beam_size=wishes.beam,
-            word_timestamps=wishes.words,
-            initial_prompt=wishes.prompt,
-            vad_filter=False,
-        )
-        return [_segment(each) for each in found]
 
 
 def _has(part: Span, speech: Sequence[Span]) -> bool:

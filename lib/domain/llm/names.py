@@ -13,6 +13,7 @@ from lib.domain.llm.table import Table, candidates_for
 from lib.errors import Rejected
 
 ALL = "*"
+SPEECH = "speech"  # no model of the table: the speech service
 _ALL_OF = "/*"
 _LATEST = ":latest"
 
@@ -30,6 +31,8 @@ def is_allowed(table: Table, names: Iterable[str], name: str) -> bool:
         UnknownModel: neither an alias nor a real model has it.
     """
     may = set(names)
+    if name == SPEECH:
+        return bool(may & {SPEECH, ALL})
     candidates = candidates_for(table, name).candidates
     if name in may:
         return True
@@ -50,5 +53,5 @@ def check_names(table: Table, names: Iterable[str]) -> None:
         if name.endswith(_ALL_OF) and provider not in table.models:
             told = ", ".join(f"{each}/*" for each in table.models) or "nothing"
             raise Rejected(f"{name}: `models` of the table has {told}")
-        if not is_pattern(name):
+        if not is_pattern(name) and name != SPEECH:
             candidates_for(table, name)
