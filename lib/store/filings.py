@@ -14,6 +14,7 @@ from lib.domain.placement import Filing, InCrm, Placement, Words
 from lib.errors import Rejected
 from lib.store.engine import Database
 from lib.store.leads import STATE_COLUMNS
+from lib.store.moves import tell_anew
 from lib.store.tables import Lead, LeadMessage
 
 _RECORD = text(
@@ -23,7 +24,9 @@ _RECORD = text(
       crm_deleted_at = null
     from unnest(cast(:ids as bigint[]), cast(:crm_ids as bigint[]), cast(:versions as int[]),
       cast(:linked as bool[])) as p(id, crm_id, version, linked)
+      join leads old on old.id = p.id
     where l.id = p.id
+    returning l.id, old.crm_id is distinct from l.crm_id as moved
     """
 )
 
@@ -100,7 +103,7 @@ class Filings:
             ],
         }
         async with self._database.transaction() as connection:
-            await connection.execute(
+            recorded = await connection.execute(
                 _RECORD,
                 {
                     "ids": [p.filing.lead.id for p, _ in done],
@@ -109,6 +112,7 @@ class Filings:
                     "linked": [p.action == "link" for p, _ in done],
                 },
             )
+            await tell_anew(connection, [row.id for row in recorded if row.moved])
             for in_crm, refs in now.items():
                 await connection.execute(
                     update(LeadMessage).where(col(LeadMessage.ref).in_(refs)).values(in_crm=in_crm)

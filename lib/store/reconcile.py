@@ -17,6 +17,7 @@ from lib.store import reconcile_sql as sql
 from lib.store.engine import Database
 from lib.store.events import lead_changed
 from lib.store.inbox import CHANNEL
+from lib.store.moves import tell_anew
 
 M = TypeVar("M")
 WATERMARK = "leads"
@@ -121,6 +122,7 @@ async def _link(connection: AsyncConnection, mends: list[Link]) -> set[Link]:
     done = await _run(connection, sql.LINK, mends, asdict, lambda m: m.lead_id)
     # Whether the CRM has these words nobody knows: they are looked up before they are sent.
     await connection.execute(sql.DOUBT_WORDS, {"ids": [m.lead_id for m in done]})
+    await tell_anew(connection, [m.lead_id for m in done])
     return done
 
 
