@@ -15,6 +15,7 @@ from blocks.bitrix import BitrixPortal
 from lib.clients.bitrix import BATCH_LENGTH, NotFound
 from lib.clients.bitrix_calls import BitrixCalls
 from lib.domain.calls import (
+    EARLIEST,
     ID_OVERLAP,
     OVERLAP,
     Problem,
@@ -92,7 +93,7 @@ async def count_calls(
     """
     calls, crm, report = Calls(database), portal.calls(), CallsReport()
     if since is not None:
-        await calls.set_back(since if since.tzinfo else since.replace(tzinfo=UTC))
+        await calls.set_back(max(EARLIEST, since if since.tzinfo else since.replace(tzinfo=UTC)))
     known, now = await calls.where_read(), datetime.now(UTC)
     known_id = max(0, (known.last_id or 0) - ID_OVERLAP)
     try:

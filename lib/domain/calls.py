@@ -12,12 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from lib.domain.shape import Node, moment_from, whole_number_from
 
 OVERLAP = timedelta(hours=2)  # the longest call, and the time people take to make a lead of one
+EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)  # no call began before, see `moment_from`
 ID_OVERLAP = 100  # ids are given out before their rows are committed, and not in that order
 
 Direction = Literal["in", "out"]

@@ -205,3 +205,13 @@ async def test_a_recount_reads_again_what_is_long_past(world: World) -> None:
     where = await Calls(world.db).where_read()
     assert where.at is not None
     assert where.at > now - timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("since", [datetime(1, 1, 1, 0, 30, tzinfo=UTC), datetime(1, 1, 1)])
+async def test_a_recount_since_the_beginning_of_time_does_not_stop_later_counts(
+    world: World, since: datetime
+) -> None:
+    await world.control("calls", {"make": 10, "leads": [1], "contacts": [1]})
+    await world.count()
+    assert (await world.count(since=since)).read >= 10
+    assert (await world.count()).problems == {}
