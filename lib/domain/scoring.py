@@ -47,8 +47,8 @@ class Rule(_Strict):
     weight: int = Field(ge=-HIGHEST, le=HIGHEST)
     reason: str = Field(min_length=1, max_length=200)
     is_: bool | tuple[str, ...] | None = Field(default=None, alias="is")
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: float | None = Field(default=None, allow_inf_nan=False)
+    at_most: float | None = Field(default=None, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Rule:
@@ -125,7 +125,8 @@ def rules_from(text: str) -> Rules:
     """
     try:
         said = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as exc:  # ValueError: 2026-99-99
+    # What PyYAML lets through: 2026-99-99, `!!bool x`, `!!int ""`, `!!timestamp x`, deep nesting.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as exc:
         raise Rejected(f"the rules are no YAML: {' '.join(str(exc).split())}") from None
     try:
         rules = Rules.model_validate(said)

@@ -118,6 +118,7 @@ def test_bands_cover_all_scores_in_order(score: int, hot: int, warm: int) -> Non
         ("{feature: messages, is: [a], weight: 1, reason: a}", "needs at_least or at_most"),
         ("{feature: messages, weight: 1, reason: a}", "needs at_least or at_most"),
         ("{feature: messages, at_least: 3, at_most: 2, weight: 1, reason: a}", "above at_most"),
+        ("{feature: messages, at_least: .nan, weight: 1, reason: a}", "rules.1.at_least"),
         ("{feature: messages, at_least: 3, weight: 101, reason: a}", "rules.1.weight"),
         ("{feature: messages, at_least: 3, reason: a}", "rules.1.weight: Field required"),
         ("{feature: messages, at_least: 3, wait: 1, reason: a}", "wait"),
@@ -132,6 +133,12 @@ def test_rules_that_make_no_sense_are_refused_by_line(rule: str, said: str) -> N
 def test_any_text_is_rules_or_refused(text: str) -> None:
     with contextlib.suppress(Rejected):
         assert rules_from(text).rules is not None
+
+
+@pytest.mark.parametrize("value", ["!!bool x", "!!int ''", "!!timestamp x", "!!float x", "["])
+def test_what_pyyaml_stumbles_over_is_refused(value: str) -> None:
+    with pytest.raises(Rejected, match="the rules are no YAML"):
+        rules_from(f"start: {value}")
 
 
 def test_the_version_is_of_the_text() -> None:
