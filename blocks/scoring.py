@@ -12,8 +12,9 @@ from prefect.artifacts import acreate_table_artifact
 
 from blocks._retry import retried
 from blocks.bitrix import BitrixPortal
-from lib.clients.bitrix_scores import A_REQUEST
-from lib.domain.score_news import UNKNOWN, is_news
+from lib.clients.bitrix import NotFound
+from lib.clients.bitrix_scores import A_REQUEST, BitrixScores
+from lib.domain.score_news import UNKNOWN, Untold, is_news
 from lib.domain.scoring import BANDS, score_of
 from lib.domain.scoring_features import LeadFacts, features_of
 from lib.errors import PotokError
@@ -35,13 +36,13 @@ class ScoringReport:
         bands: how many are in each.
         told: scores that the CRM has got.
         problems: leads that the CRM did not take, by the name of the error.
-        refused: the errors themselves, by lead.
+        refused: the errors themselves, by lead; not of those that are gone there.
     """
 
     leads: int = 0
     bands: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BANDS, 0))
     told: int = 0
-    problems: dict[str, int] = field(default_factory=dict)
+    problems: Counter[str] = field(default_factory=Counter)
     refused: dict[int, PotokError] = field(default_factory=dict)
 
 
@@ -74,23 +75,14 @@ async def tell_scores(
 
     Safe to repeat: after a lost answer the timeline is looked at before it is written again.
     """
-    scores, crm, after = Scores(database), portal.scores(), 0
-    while untold := await scores.untold(lead_ids, after, A_REQUEST):
+    scores, after = Scores(database), 0
+    while True:
+        async with scores.alone():
+            untold = await scores.untold(lead_ids, after, A_REQUEST)
+            if not untold:
+                return report
+            await _tell(portal.scores(), scores, untold, report)
         after = untold[-1].lead_id
-        news = [e.lead_id for e in untold if e.crm_band != UNKNOWN and is_news(e.crm_band, e.band)]
-        if news:
-            await scores.telling(news)
-        errors = await crm.tell(untold)
-        done = [each for each in untold if errors[each.lead_id] is None]
-        await scores.told(done)
-        report.told += len(done)
-        for lead_id, error in errors.items():
-            if error is not None:
-                report.refused[lead_id] = error
-                name = type(error).__name__
-                log.warning("score.not_told lead_id=%d kind=%s reason=%s", lead_id, name, error)
-    report.problems = dict(Counter(type(error).__name__ for error in report.refused.values()))
-    return report
 
 
 async def publish_scores(
@@ -112,6 +104,26 @@ async def publish_scores(
         rows = [{"band": band, "leads": count} for band, count in report.bands.items()]
     if rows:
         await acreate_table_artifact(list(rows), key="scores", description="Scores of this run")
+
+
+async def _tell(
+    crm: BitrixScores, scores: Scores, untold: Sequence[Untold], report: ScoringReport
+) -> None:
+    """Tell these; of a lead that is gone there ``upkeep`` takes note."""
+    news = [e.lead_id for e in untold if e.crm_band != UNKNOWN and is_news(e.crm_band, e.band)]
+    if news:
+        await scores.telling(news)
+    errors = await crm.tell(untold)
+    done = [each for each in untold if errors[each.lead_id] is None]
+    await scores.told(done)
+    report.told += len(done)
+    for lead_id, error in errors.items():
+        if error is not None:
+            name = type(error).__name__
+            report.problems[name] += 1
+            log.warning("score.not_told lead_id=%d kind=%s reason=%s", lead_id, name, error)
+            if not isinstance(error, NotFound):
+                report.refused[lead_id] = error
 
 
 async def _pages(

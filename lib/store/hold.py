@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 CHECK_EVERY_S = 2.0  # well below the grace that the dispatcher gives a lock that is gone
 
 _LOCK = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+_WAIT_AND_LOCK = "select pg_advisory_lock(hashtextextended(%s, 0)) is not null"
 HELD = """
     exists (
       select from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 1
@@ -36,6 +37,7 @@ class Hold:
         database: where.
         key: what is held.
         is_ours: asked when the lock was taken again: is the thing still ours?
+        waits: for another process to let go of it.
     """
 
     def __init__(
@@ -43,10 +45,13 @@ class Hold:
         database: Database,
         key: str,
         is_ours: Callable[[Session], Awaitable[bool]] | None = None,
+        *,
+        waits: bool = False,
     ) -> None:
         self._database = database
         self._key = key
         self._is_ours = is_ours
+        self._lock = _WAIT_AND_LOCK if waits else _LOCK
         self._connection: Session | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -93,10 +98,12 @@ class Hold:
     async def _acquire(self) -> bool:
         connection = await self._database.take()
         try:
-            cursor = await connection.execute(_LOCK, (self._key,))
+            cursor = await connection.execute(self._lock, (self._key,))
             row = await cursor.fetchone()
-        except psycopg.Error as exc:
+        except BaseException as exc:  # cancelled while it waits, the connection has the lock later
             await connection.close()
+            if not isinstance(exc, psycopg.Error):
+                raise
             raise Unavailable("the database went away") from exc
         self._connection = connection
         return bool(row and row[0])

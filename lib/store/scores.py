@@ -14,6 +14,7 @@ from lib.domain.score_news import UNKNOWN, Untold
 from lib.domain.scoring import Reason, Scored
 from lib.domain.scoring_features import LeadFacts, Value
 from lib.store.engine import Database
+from lib.store.hold import Hold
 from lib.store.lead_tables import Score
 from lib.store.tables import IS_OPEN
 
@@ -132,6 +133,10 @@ class Scores:
         async with self._database.transaction() as connection:
             rows = (await connection.execute(statement, given)).all()
         return [Untold(**dict(row._mapping) | {"reasons": _reasons(row.reasons)}) for row in rows]
+
+    def alone(self) -> Hold:
+        """One at a time tells the CRM, or two would write the same comment; the other waits."""
+        return Hold(self._database, "scores", waits=True)
 
     async def telling(self, lead_ids: Sequence[int]) -> None:
         """Note, before it is sent, whose band is about to be told: a lost answer is looked up."""
