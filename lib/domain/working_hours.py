@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from lib.errors import Rejected
@@ -33,12 +33,13 @@ class WorkingHours:
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """How much working time lies between two moments (aware); of the last 14 days at most."""
-        first, last = max(start, end - LOOKS_BACK).astimezone(self.zone), end.astimezone(self.zone)
-        total, day = timedelta(), first.date()
-        while day <= last.date():
+        # In UTC: between moments of one zone Python subtracts what its clock shows.
+        first, last = max(start, end - LOOKS_BACK).astimezone(UTC), end.astimezone(UTC)
+        total, day = timedelta(), first.astimezone(self.zone).date()
+        while day <= last.astimezone(self.zone).date():
             if day.weekday() in self.days:
-                opens = datetime.combine(day, self.opens, self.zone)
-                closes = datetime.combine(day, self.closes, self.zone)
+                opens = datetime.combine(day, self.opens, self.zone).astimezone(UTC)
+                closes = datetime.combine(day, self.closes, self.zone).astimezone(UTC)
                 total += max(timedelta(), min(last, closes) - max(first, opens))
             day += timedelta(days=1)
         return total

@@ -38,6 +38,13 @@ def test_working_time_between(start: datetime, end: datetime, hours: int) -> Non
     assert HOURS.between(start, end) == hours * HOUR
 
 
+@pytest.mark.parametrize("day", ["2026-03-29T00:55:00+00:00", "2026-10-25T00:50:00+00:00"])
+def test_working_time_while_the_clock_is_changed_is_the_time_that_passed(day: str) -> None:
+    always = working_hours_from("mon-sun 00:00-23:59 Europe/Berlin")
+    start = datetime.fromisoformat(day)
+    assert always.between(start, start + timedelta(minutes=20)) == timedelta(minutes=20)
+
+
 @given(moments, st.lists(st.timedeltas(timedelta(), timedelta(days=2)), min_size=2, max_size=4))
 def test_working_time_adds_up(start: datetime, steps: list[timedelta]) -> None:
     parts, at = timedelta(), start
