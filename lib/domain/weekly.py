@@ -13,6 +13,7 @@ from lib.domain.score_news import BAND_WORDS
 
 DAYS = 7
 SOURCES = {"telegram": "бот", "forwarder": "форвардер"}
+OTHER = "другие"  # what another program wrote into the CRM's leads is not of a bounded length
 NO_BAND = "без оценки"
 CALLS = ("0", "1", "2", "3 и больше")
 
@@ -92,7 +93,7 @@ def week_from(monday: date, leads: Sequence[LeadOfWeek], before: int) -> Week:
     by_source: dict[str, list[int]] = {}
     for lead in leads:
         day = (lead.opened_at.astimezone(MOSCOW).date() - monday).days
-        name = SOURCES.get(lead.source, lead.source)
+        name = SOURCES.get(lead.source, OTHER)
         by_source.setdefault(name, [0] * DAYS)[day] += 1
     bands = Counter(BAND_WORDS.get(lead.band or "", NO_BAND) for lead in leads)
     calls = Counter(CALLS[min(lead.calls, len(CALLS) - 1)] for lead in leads)
