@@ -162,14 +162,18 @@ class BitrixWatch:
     ) -> dict[int, datetime]:
         """When a person, and not we, first commented on each of these leads."""
         found: dict[int, datetime] = {}
-        for batch in chunks(sorted(set(ids)), BATCH_LENGTH):
-            answer = await self._bitrix.batch([_comments_of(i) for i in batch], write=False)
-            errors += answer.errors.values()
-            for crm_id in batch:
-                rows = [by_key(row) for row in by_key(answer.results.get(str(crm_id))).values()]
-                said = (moment_from(r.get("CREATED")) for r in rows if not is_ours(_comment(r)))
-                if first := min((at for at in said if at is not None), default=None):
-                    found[crm_id] = first
+        asked = [(crm_id, 0) for crm_id in sorted(set(ids))]
+        while asked:
+            further: list[tuple[int, int]] = []  # a person may come after a page of ours
+            for batch in chunks(asked, BATCH_LENGTH):
+                answer = await self._bitrix.batch([_comments_of(*of) for of in batch], write=False)
+                errors += answer.errors.values()
+                for crm_id, start in batch:
+                    if first := _first_of_a_person(answer.results.get(str(crm_id))):
+                        found[crm_id] = first
+                    elif start + PAGE < answer.totals.get(str(crm_id), 0):
+                        further.append((crm_id, start + PAGE))
+            asked = further
         return found
 
     async def leads_of_comments(
@@ -235,13 +239,20 @@ def _listing(
     }
 
 
-def _comments_of(crm_id: int) -> Command:
+def _comments_of(crm_id: int, start: int) -> Command:
     params = {
+        "start": start,
         "filter": {"ENTITY_ID": crm_id, "ENTITY_TYPE": "lead"},
         "order": {"ID": "ASC"},
         "select": ["ID", "COMMENT", "CREATED"],
     }
     return Command(str(crm_id), "crm.timeline.comment.list", params)
+
+
+def _first_of_a_person(result: Any) -> datetime | None:
+    rows = [by_key(row) for row in by_key(result).values()]
+    said = (moment_from(row.get("CREATED")) for row in rows if not is_ours(_comment(row)))
+    return min((at for at in said if at is not None), default=None)
 
 
 def _comment(row: dict[str, Any]) -> str:

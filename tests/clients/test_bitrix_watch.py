@@ -125,6 +125,18 @@ async def test_only_a_person_s_comment_is_an_answer(watch: BitrixWatch, portal: 
     assert [type(error) for error in errors] == [NotFound]
 
 
+async def test_a_person_is_heard_after_a_page_of_our_comments(
+    watch: BitrixWatch, portal: Portal
+) -> None:
+    lead = ours(portal)
+    for number in range(120):
+        portal.comment(LEAD, lead, f"26.11.2026 10:00 МСК\nещё\n[telegram:main:7:{number}]")
+    assert await watch.first_comments([lead], []) == {}
+    portal.comment(LEAD, lead, "звонил")
+    said = portal.comments[LEAD, lead][-1]["CREATED"]
+    assert await watch.first_comments([lead], []) == {lead: datetime.fromisoformat(said)}
+
+
 async def test_a_comment_leads_to_its_lead(watch: BitrixWatch, portal: Portal) -> None:
     lead, contact = ours(portal), portal.add(CONTACT, {}, [])["id"]
     on_lead, on_contact = portal.comment(LEAD, lead, "а"), portal.comment(CONTACT, contact, "б")
