@@ -14,7 +14,7 @@ from blocks._retry import retried
 from blocks.bitrix import BitrixPortal
 from lib.clients.bitrix import NotFound
 from lib.clients.bitrix_scores import A_REQUEST, BitrixScores
-from lib.domain.score_news import UNKNOWN, Untold, is_news
+from lib.domain.score_news import Untold, is_news
 from lib.domain.scoring import BANDS, score_of
 from lib.domain.scoring_features import LeadFacts, features_of
 from lib.errors import PotokError
@@ -110,7 +110,7 @@ async def _tell(
     crm: BitrixScores, scores: Scores, untold: Sequence[Untold], report: ScoringReport
 ) -> None:
     """Tell these; of a lead that is gone there ``upkeep`` takes note."""
-    news = [e.lead_id for e in untold if e.crm_band != UNKNOWN and is_news(e.crm_band, e.band)]
+    news = [e.lead_id for e in untold if not e.is_in_doubt and is_news(e.band_before, e.band)]
     if news:
         await scores.telling(news)
     errors = await crm.tell(untold)

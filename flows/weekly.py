@@ -23,8 +23,8 @@ from lib.errors import Rejected
 @flow(name="weekly", timeout_seconds=300)
 async def weekly(monday: date | None = None) -> Week:
     """Report one week."""
-    if monday is not None and monday.weekday() != 0:
-        raise Rejected(f"{monday} is no Monday")
+    if monday is not None and (monday.weekday() != 0 or not 2000 <= monday.year <= 2100):
+        raise Rejected(f"{monday} is no Monday of these years")
     store = await load(Store, "main")
     week = await count_week(store.database(), monday or last_week(datetime.now(UTC)))
     await publish_week(week, await draw_week(week))

@@ -12,7 +12,6 @@ from typing import Any
 from lib.clients.bitrix import BATCH_LENGTH, Bitrix, Command, EntityType, by_key
 from lib.domain.score_news import (
     BAND_WORDS,
-    UNKNOWN,
     Untold,
     commented_band,
     is_news,
@@ -48,7 +47,7 @@ class BitrixScores:
             AnswerLost: some of it may have happened.
             PotokError: the whole request failed.
         """
-        known = await self._bands_there([each for each in untold if each.crm_band == UNKNOWN])
+        known = await self._bands_there([each for each in untold if each.is_in_doubt])
         errors: dict[int, PotokError | None] = dict.fromkeys(each.lead_id for each in untold)
         there = [each for each in untold if not isinstance(known.get(each.lead_id), PotokError)]
         errors |= {n: error for n, error in known.items() if isinstance(error, PotokError)}
@@ -71,8 +70,7 @@ class BitrixScores:
                 "useOriginalUfNames": "Y",
             },
         )
-        before = found if each.crm_band == UNKNOWN else each.crm_band
-        if is_news(before, each.band):
+        if is_news(found or each.band_before, each.band):
             note = {
                 "ENTITY_ID": each.crm_id,
                 "ENTITY_TYPE": "lead",

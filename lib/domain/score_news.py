@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lib.domain.lines import plain
 from lib.domain.scoring import BANDS, Reason
 
-UNKNOWN = "?"  # a band was sent to the CRM, and its answer was lost
+UNKNOWN = "?"  # before a band: another was sent to the CRM after it, and its answer was lost
 BAND_WORDS = {"hot": "горячий", "warm": "тёплый", "cold": "холодный"}
 _MARK = re.compile(rf"\[score:({'|'.join(BANDS)})\]")
 
@@ -20,7 +20,7 @@ class Untold:
 
     Attributes:
         crm_id: the lead there.
-        crm_band: the band that it was told last; None: none; ``UNKNOWN``: an answer was lost.
+        crm_band: the band that it was told last; None: none; see ``UNKNOWN``.
     """
 
     lead_id: int
@@ -29,6 +29,16 @@ class Untold:
     band: str
     reasons: tuple[Reason, ...]
     crm_band: str | None
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether an answer was lost: the CRM may have another band than ``band_before``."""
+        return self.crm_band is not None and self.crm_band.startswith(UNKNOWN)
+
+    @property
+    def band_before(self) -> str | None:
+        """The band that the CRM surely had."""
+        return (self.crm_band or "").removeprefix(UNKNOWN) or None
 
 
 def is_news(before: str | None, after: str) -> bool:

@@ -70,7 +70,10 @@ _UNTOLD = """
 _UNTOLD_OF_THESE = text(_UNTOLD.format(which="s.lead_id = any(:ids) and s.lead_id > :after"))
 _UNTOLD_OF_ALL = text(_UNTOLD.format(which="s.lead_id > :after"))
 
-_TELLING = text("update scores set crm_band = :unknown where lead_id = any(:ids)")
+_TELLING = text(
+    "update scores set crm_band = :unknown || coalesce(ltrim(crm_band, :unknown), '') "
+    "where lead_id = any(:ids)"
+)
 _TOLD = text(
     """
     update scores s set crm_score = t.score, crm_band = t.band

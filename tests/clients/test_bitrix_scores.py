@@ -66,11 +66,13 @@ async def test_after_a_lost_answer_the_timeline_is_looked_at(
     assert len(notes(portal, hot)) == 1
 
 
+@pytest.mark.parametrize("band", ["hot", "cold"])
 async def test_after_a_request_that_was_never_done_it_is_told(
-    crm: BitrixScores, portal: Portal, hot: Untold
+    crm: BitrixScores, portal: Portal, hot: Untold, band: str
 ) -> None:
-    assert await crm.tell([replace(hot, crm_band=UNKNOWN)]) == {7: None}
-    assert len(notes(portal, hot)) == 1
+    assert await crm.tell([replace(hot, crm_band=f"{UNKNOWN}warm", band=band)]) == {7: None}
+    [note] = notes(portal, hot)
+    assert f"[score:{band}]" in note
 
 
 async def test_a_lead_that_is_gone_fails_alone(

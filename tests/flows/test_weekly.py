@@ -42,4 +42,4 @@ async def test_managers_get_the_week_with_its_plots(stack: LiveStack) -> None:
 async def test_a_week_begins_on_a_monday(stack: LiveStack) -> None:
     ended, _ = await reported(stack, "2026-11-24")
     assert ended["state_type"] == "FAILED"
-    assert "2026-11-24 is no Monday" in ended["state"]["message"]
+    assert "2026-11-24 is no Monday of these years" in ended["state"]["message"]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from lib.domain.score_news import UNKNOWN, Untold
+from lib.domain.score_news import Untold
 from lib.domain.scoring import Reason, Scored
 from lib.store.engine import Database
 from lib.store.leads import Leads
@@ -104,7 +104,9 @@ async def test_what_the_crm_is_to_be_told(db: Database) -> None:
     assert (news.lead_id, news.crm_band) == (anna, "warm")
     await scores.telling([anna])
     [again] = await scores.untold(None, 0, 10)
-    assert again.crm_band == UNKNOWN
+    assert (again.crm_band, again.is_in_doubt, again.band_before) == ("?warm", True, "warm")
+    await scores.telling([anna])
+    assert await scores.untold(None, 0, 10) == [again]
     await run_sql(db, "update leads set crm_deleted_at = now() where id = :id", id=anna)
     assert await scores.untold(None, 0, 10) == []
 
