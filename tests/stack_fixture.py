@@ -133,6 +133,15 @@ class LiveStack:
 
         return await eventually(all_settled, within_s)
 
+    async def worked_off(self, deployment: str) -> None:
+        """Wait until nothing is left to do for a deployment; what was given up is not."""
+        waits = "deployment = %s and state in ('received', 'claimed', 'failed')"
+
+        async def none_waits() -> bool:
+            return not await self.rows(f"select id from deliveries where {waits}", deployment)
+
+        await eventually(none_waits)
+
     async def crm(self, *origins: str) -> list[dict[str, Any]]:
         """The CRM's leads of these origins, each with its timeline; all of them without any."""
         leads = await self.control("bitrix/leads")

@@ -19,14 +19,9 @@ async def scoring(stack: LiveStack) -> AsyncIterator[LiveStack]:
     """A stack that scores what changes; what earlier tests left is scored first."""
     await stack.pause(SCORING, paused=False)
 
-    async def none_waits() -> bool:
-        return not await stack.rows(
-            "select id from deliveries where deployment = 'scoring/main' and state <> 'done'"
-        )
-
-    await eventually(none_waits)
+    await stack.worked_off(SCORING)
     yield stack
-    await eventually(none_waits)
+    await stack.worked_off(SCORING)
     await stack.pause(SCORING)
 
 
