@@ -14,12 +14,12 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from enum import IntEnum
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import orjson
 
+from lib.clients._closing import Closing
 from lib.clients._http import USER_AGENT, translated, unanswered
 from lib.clients.bitrix_batch import (
     BATCH_LENGTH,
@@ -60,7 +60,7 @@ class EntityType(IntEnum):
     COMPANY = 4
 
 
-class Bitrix:
+class Bitrix(Closing):
     """One portal. Open it with ``async with``, or close it with `aclose`.
 
     Args:
@@ -106,17 +106,6 @@ class Bitrix:
 
     def __repr__(self) -> str:
         return f"Bitrix({self._host!r})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections."""

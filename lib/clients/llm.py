@@ -10,11 +10,11 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import orjson
 
+from lib.clients._closing import Closing
 from lib.clients.providers import Providers, json_from, read
 from lib.clients.ways import Ways
 from lib.domain.llm.refusals import refusal_from, status_in
@@ -27,7 +27,7 @@ _THOUGHTS = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
 
 
-class Llm:
+class Llm(Closing):
     """One model of one provider. Made inside a running event loop, whose connections it keeps.
 
     Args:
@@ -57,17 +57,6 @@ class Llm:
 
     def __repr__(self) -> str:
         return f"Llm(base_url={self._provider.base_url!r}, model={self._model!r})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections."""

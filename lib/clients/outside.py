@@ -13,13 +13,12 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from lib.clients._closing import Closing
 from lib.clients._http import USER_AGENT
 from lib.errors import Rejected, Unavailable
 
@@ -53,7 +52,7 @@ class _PublicOnly(AbstractResolver):
         await self._resolver.close()
 
 
-class Outside:
+class Outside(Closing):
     """HTTP to addresses that strangers name. Made inside a running event loop.
 
     Args:
@@ -71,15 +70,8 @@ class Outside:
             trust_env=False,
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the connections."""
         await self._session.close()
 
     def check(self, url: str) -> None:

@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
 from typing import Self
 
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
+from lib.clients._closing import Closing
 from lib.clients._http import unanswered
 from lib.clients.telegram_errors import Request, ours
 from lib.errors import Denied, Rejected
@@ -54,7 +54,7 @@ class WebhookState:
     last_error: str | None
 
 
-class Telegram:
+class Telegram(Closing):
     """One bot. Nothing is asked of Telegram before the first call.
 
     Args:
@@ -92,14 +92,6 @@ class Telegram:
     async def __aenter__(self) -> Self:
         await self._request.initialize()
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -32,10 +32,7 @@ async def read_body(
         TooSlow: it did not arrive within ``within_s``.
         Rejected: the caller hung up.
     """
-    too_large = TooLarge(f"the body is above {limit_bytes} bytes")
-    said = request.headers.get("content-length", "").lstrip("0")
-    if said.isascii() and said.isdigit() and (len(said) > 18 or int(said) > limit_bytes):
-        raise too_large
+    too_large = check_length(request, limit_bytes)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -50,6 +47,15 @@ async def read_body(
     except ClientDisconnect as exc:
         raise Rejected("the caller hung up") from exc
     return b"".join(chunks)
+
+
+def check_length(request: Request, limit_bytes: int) -> TooLarge:
+    """Raise TooLarge when a body says that it is; else give it, for one that turns out to be."""
+    too_large = TooLarge(f"the body is above {limit_bytes} bytes")
+    said = request.headers.get("content-length", "").lstrip("0")
+    if said.isascii() and said.isdigit() and (len(said) > 18 or int(said) > limit_bytes):
+        raise too_large
+    return too_large
 
 
 def json_object_from(raw: bytes) -> dict[str, Any]:

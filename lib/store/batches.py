@@ -8,7 +8,7 @@ once and by no clock: its lock is free.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
 from lib.store.engine import Database, Session
+from lib.store.events import announce
 from lib.store.hold import HELD, Hold
 from lib.store.inbox import CHANNEL, NewDelivery
 from lib.store.lives import LIFE
@@ -57,16 +58,6 @@ _OPEN = text(
         or {HELD.format(key=f"'{LIFE}' || batches.flow_run_id")} as held
     from batches where closed_at is null order by created_at
     """  # noqa: S608 — of our own words
-)
-
-FOLLOW = text(
-    """
-    insert into deliveries (key, deployment, source, lane, person, message, raw)
-    select key, deployment, source, lane, person, message, raw
-    from jsonb_to_recordset(cast(:new as jsonb)) as g(key text, deployment text, source text,
-      lane text, person text, message jsonb, raw text)
-    on conflict (key) do nothing
-    """
 )
 
 _IS_OPEN = "select closed_at is null from batches where id = %s"
@@ -172,9 +163,7 @@ class Batches:
     ) -> list[int]:
         async with self._database.transaction() as connection:
             rows = (await connection.execute(_HELD, {"batch": batch_id})).all()
-            if follow_ups:
-                new = orjson.dumps([asdict(each) for each in follow_ups]).decode()
-                await connection.execute(FOLLOW, {"new": new})
+            await announce(connection, follow_ups)
             changes = [settlement_of(row, len(rows)).changes(row.attempts, jitter) for row in rows]
             await connection.execute(
                 _CLOSE,

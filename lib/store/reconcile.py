@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from lib.domain.reconcile import Adopt, Change, Forget, Here, Link, Mend, Resend
 from lib.store import reconcile_sql as sql
 from lib.store.engine import Database
-from lib.store.events import lead_changed
+from lib.store.events import announce, lead_changed
 from lib.store.inbox import CHANNEL
 from lib.store.moves import tell_anew
 
@@ -150,12 +150,11 @@ async def _change(connection: AsyncConnection, mends: list[Change]) -> set[Chang
 
     done = await _run(connection, sql.CHANGE, mends, row_of, lambda m: m.lead_id)
     news = [
-        asdict(lead_changed(m.lead_id, f"crm:{m.status.state}:{m.status.changed_at.isoformat()}"))
+        lead_changed(m.lead_id, f"crm:{m.status.state}:{m.status.changed_at.isoformat()}")
         for m in mends
         if m in done and m.is_news
     ]
-    if news:
-        await connection.execute(sql.FOLLOW, {"new": orjson.dumps(news).decode()})
+    await announce(connection, news)
     return done
 
 

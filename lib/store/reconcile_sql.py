@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from lib.store.batches import FOLLOW as FOLLOW
-
 SINCE = text("select at from watermarks where name = :name")
 
 READ_TO = text(

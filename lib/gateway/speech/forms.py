@@ -17,7 +17,7 @@ from starlette.types import Message
 from lib.domain.speech_jobs import JobWishes
 from lib.domain.transcripts import FORMATS, Format
 from lib.errors import Rejected
-from lib.gateway.body import TooLarge, TooSlow
+from lib.gateway.body import TooSlow, check_length
 from lib.speech.desk import LIMIT_BYTES
 
 BODY_WITHIN_S = 600.0
@@ -105,10 +105,7 @@ def _save(file: UploadFile, into: Path) -> None:
 
 def _limited(request: Request) -> Request:
     """The request, its body bounded; what is above the limit is not read."""
-    told = TooLarge(f"the body is above {LIMIT_BYTES} bytes")
-    said = request.headers.get("content-length", "").lstrip("0")
-    if said.isascii() and said.isdigit() and (len(said) > 18 or int(said) > LIMIT_BYTES):
-        raise told
+    too_large = check_length(request, LIMIT_BYTES)
     size = 0
 
     async def receive() -> Message:
@@ -116,7 +113,7 @@ def _limited(request: Request) -> Request:
         message = await request.receive()
         size += len(message.get("body", b""))
         if size > LIMIT_BYTES:
-            raise told
+            raise too_large
         return message
 
     return Request(request.scope, receive)
