@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
+
+import pytest
 
 from deployments.stack.sandbox_access import EVENT_TOKEN
 from tests.flows.people import Person, key, new_phone
 from tests.stack_fixture import LiveStack, eventually
 
+UPKEEP = "upkeep/main"
+
+
+@pytest.fixture
+async def upkeep(stack: LiveStack) -> AsyncIterator[LiveStack]:
+    """A stack that works on the portal's events."""
+    await stack.pause(UPKEEP, paused=False)
+    yield stack
+    await stack.worked_off(UPKEEP)
+    await stack.pause(UPKEEP)
+
 
 async def upkept(stack: LiveStack) -> list[dict[str, Any]]:
     """One run of it, ended well; the differences that it found."""
-    deployment = await stack.prefect("/deployments/name/upkeep/main")
+    deployment = await stack.prefect(f"/deployments/name/{UPKEEP}")
     run = await stack.prefect(f"/deployments/{deployment['id']}/create_flow_run", {})
     ended = await stack.run_ended(UUID(run["id"]))
     assert ended["state_type"] == "COMPLETED", ended["state_name"]
@@ -62,7 +76,8 @@ async def test_a_run_by_schedule_finds_what_no_event_told(stack: LiveStack) -> N
     assert len(await stack.crm(lost["origin"])) == 1
 
 
-async def test_an_event_of_the_portal_is_worked_on_by_itself(stack: LiveStack) -> None:
+async def test_an_event_of_the_portal_is_worked_on_by_itself(upkeep: LiveStack) -> None:
+    stack = upkeep
     lead = await new_lead(stack)
     handler = {"url": f"{stack.settings.gateway_url}/hooks/bitrix24", "token": EVENT_TOKEN}
     await stack.control("bitrix/handler", handler | {"events": ["ONCRMLEADUPDATE"]})
