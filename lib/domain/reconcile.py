@@ -185,7 +185,9 @@ def plan(here: Sequence[Here], look: Look) -> Plan:
     for lead in here:
         mends += _mends_of(lead, own.get(lead.origin), by_id, look)
     known = {lead.origin for lead in here}
-    noted = {lead.crm_id for lead in here}  # by another origin: its person wrote once more
+    moved = {mend.lead_id: mend.crm_id for mend in mends if isinstance(mend, Link)}
+    # One that ours stands on, by another origin: its person wrote once more.
+    noted = {moved.get(lead.lead_id, lead.crm_id) for lead in here}
     mends += [
         _adopted(there, look)
         for origin, there in own.items()

@@ -124,6 +124,7 @@ class Listener:
                 found.append(segments)
                 done_s += part.span.seconds
                 told(done_s)
+        told(recording.duration_s * recording.channels)
         return self.transcript(recording, plan, found)
 
     def plan(self, recording: Recording, wishes: Wishes) -> Plan:

@@ -154,7 +154,7 @@ class Leads:
             leads = {d: ledger.by_origin[o] if o else None for d, o in origins.items()}
             await _keep_words(connection, messages, ledger)
             if new:
-                refs = [m.message.ref for m in messages]
+                refs = [m.message.ref for m in messages if m.message.kind != "deleted"]
                 given = {"origins": new, "since": ADOPTED_FOR, "refs": refs}
                 await connection.execute(_ADOPT, given)
         return leads

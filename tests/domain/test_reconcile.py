@@ -253,6 +253,14 @@ theirs = st.builds(
 )
 
 
+def test_a_lead_that_another_of_ours_has_left_is_unknown_at_once() -> None:
+    foreign = there(6, origin="telegram:main:9:1")
+    made = plan([here(6)], Look((there(5), foreign), frozenset(), {}))
+    assert [type(mend) for mend in made.mends] == [Link, Change, Adopt]
+    still = plan([here(6, crm_linked=True)], Look((foreign,), frozenset(), {}))
+    assert Adopt not in map(type, still.mends)
+
+
 @given(
     st.lists(ours, unique_by=lambda lead: lead.origin, max_size=5),
     st.lists(theirs, unique_by=lambda lead: lead.crm_id, max_size=6),

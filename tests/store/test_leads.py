@@ -96,6 +96,15 @@ async def test_an_edit_that_comes_after_a_later_one_tells_when_its_message_was_w
     assert words == ["Здравствуйте", "нужен кредит"]
 
 
+async def test_words_whose_deletion_comes_again_are_adopted(db: Database) -> None:
+    """The deletion is of the same batch as the wish, its words are not."""
+    deleted = read(1, "", message_id=2, kind="deleted")
+    await grown(db, deleted, read(2, "Здравствуйте"))
+    await grown(db, deleted, read(3, "нужен кредит", at=MINUTE))
+    _, words = await the_lead(db)
+    assert words == ["Здравствуйте", "нужен кредит"]
+
+
 async def test_two_people_have_two_leads_also_in_one_chat(db: Database) -> None:
     ours, theirs, more = await grown(
         db,
