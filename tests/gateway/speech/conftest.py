@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from deployments.serving import Beside
 from deployments.settings import Settings
 from deployments.speech import callback_secret, office_of
 from lib.gateway.speech.app import create_speech_app
+from lib.router.keyring import Keyring
 from lib.store.engine import Database
 from lib.store.llm.keys import Keys, NewKey
 from tests.sandbox_server import running
@@ -60,7 +62,19 @@ class Service:
     caller: Caller
     settings: Settings
     database: Database
-    working: list[asyncio.Task[None]]
+    keyring: Keyring
+    beside: Sequence[Beside]
+    working: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def new_key(self, *names: str) -> str:
+        """A key that the doors know already."""
+        secret = await Keys(self.database).create(NewKey(f"tests-{uuid4()}", names))
+        await self.keyring.read()
+        return secret
+
+    def work(self) -> None:
+        """Do jobs from now on."""
+        self.working = [asyncio.create_task(each()) for each in self.beside]
 
     async def rest(self) -> None:
         """Do no job from now on; the doors stay open."""
@@ -89,8 +103,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("speech")
 
 
-@pytest.fixture
-async def service(database: str, home: Path) -> AsyncIterator[Service]:
+@pytest.fixture(scope="module")
+async def opened(database: str, home: Path) -> AsyncIterator[Service]:
+    """The doors; the model is loaded once for a module."""
     caller = Caller()
     recording = Route("/recording.ogg", lambda _: FileResponse(DATA / "ru_0039.ogg"))
     hook = Route("/hook", caller.hook, methods=["POST"])
@@ -106,12 +121,18 @@ async def service(database: str, home: Path) -> AsyncIterator[Service]:
             office_of(settings) as (office, beside),
             running(create_speech_app(office)) as url,
         ):
-            working = [asyncio.create_task(each()) for each in beside]
             db = Database(database)
-            made = await Keys(db).create(NewKey(f"tests-{uuid4()}", ("speech",)))
-            headers = {"authorization": f"Bearer {made}"}
-            async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as http:
-                open_service = Service(http, caller, settings, db, working)
-                yield open_service
-            await open_service.rest()
+            async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+                yield Service(http, caller, settings, db, office.keyring, beside)
             await db.close()
+
+
+@pytest.fixture
+async def service(opened: Service) -> AsyncIterator[Service]:
+    """The service at work, and a caller who has heard nothing yet."""
+    for kept in (opened.caller.statuses, opened.caller.tried, opened.caller.heard):
+        kept.clear()
+    opened.http.headers["authorization"] = f"Bearer {await opened.new_key('speech')}"
+    opened.work()
+    yield opened
+    await opened.rest()

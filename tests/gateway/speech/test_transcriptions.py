@@ -8,7 +8,6 @@ import httpx
 import pytest
 from openai import AsyncOpenAI
 
-from lib.store.llm.keys import Keys, NewKey
 from tests.speech.conftest import DATA, SAID
 from tests.speech.errors import character_errors
 
@@ -102,7 +101,7 @@ async def test_too_much_is_told_before_it_is_read(service: Service) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/jobs"])
 async def test_who_is_let_in(service: Service, path: str) -> None:
-    other = await Keys(service.database).create(NewKey(f"other-{path}", ("main",)))
+    other = await service.new_key("main")
     for key, status in (("", 401), ("Bearer x", 401), (f"Bearer {other}", 403)):
         answer = await service.http.post(path, headers={"authorization": key})
         assert answer.status_code == status
