@@ -40,7 +40,8 @@ async def measure(house: House, options: Options) -> Sample:
     table = house.settings.home / "llm-bench" / "llm.yaml"
     table.write_text(TABLE.format(port=upstream))
     database = Database(house.settings.database_url)
-    secret = await Keys(database).create(NewKey("bench", ("*",)))
+    name = f"bench-{time.time_ns()}"  # a session of several runs keeps its database
+    secret = await Keys(database).create(NewKey(name, ("*",)))
     await database.close()
     try:
         await supervisor.start(_python(house, "upstream", upstream, str(upstream)))
