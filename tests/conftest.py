@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from deployments.settings import Settings, variable_of
 from deployments.stack.postgres import EmbeddedPostgres
@@ -21,7 +22,17 @@ from tests.support import free_port
 # Losing a test's data in a power cut costs nothing.
 CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 TEMPLATE = "potok_template"
+hypothesis_settings.register_profile("potok", deadline=None)  # a busy machine breaks no rule
+hypothesis_settings.load_profile("potok")
 numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes share the tests by module; all of the live stack are in one, and come first."""
+    for item in items:
+        live = "stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if live else item.nodeid.split("::")[0]))
+    items.sort(key=lambda item: "stack" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session", autouse=True)

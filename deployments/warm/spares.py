@@ -47,6 +47,7 @@ class SpareProcess:
         self._connection = connection
         self._news = asyncio.Event()
         self._hangs: asyncio.TimerHandle | None = None
+        self._was_killed = False
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int] = self._loop.create_future()
         self._loop.add_reader(connection.fileno(), self._hear)
@@ -97,6 +98,7 @@ class SpareProcess:
 
     def _kill(self) -> None:
         log.error("spare.hangs pid=%s", self.pid)
+        self._was_killed = True
         self.signal(signal.SIGKILL)
 
     def _end(self) -> None:
@@ -105,7 +107,9 @@ class SpareProcess:
         self._expect_news_in(inf)
         self._process.join(STATUS_WITHIN_S)  # which the template passes on
         status = self._process.exitcode
-        self.ended.set_result(UNKNOWN_STATUS if status is None else status)
+        if status in (None, UNKNOWN_STATUS):  # the template was too busy to tell, or died
+            status = -signal.SIGKILL if self._was_killed else UNKNOWN_STATUS
+        self.ended.set_result(status)
         self._news.set()
 
 

@@ -148,7 +148,7 @@ async def check_equal(house: CrmHouse) -> None:
     assert all(t["originId"] in {None, *known[0]} or t["id"] in known[1] for t in house.there())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 async def test_two_runs_leave_no_difference(opened: CrmHouse, data: st.DataObject) -> None:
     house = opened

@@ -213,7 +213,7 @@ async def test_a_customers_words_can_read_no_other_answer(crm: BitrixLeads, port
     assert lead["name"] == "$\u2060result[open|0][items][0][title]"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 async def test_however_answers_are_lost_each_lead_and_each_word_is_there_once(
     crm: BitrixLeads, data: st.DataObject

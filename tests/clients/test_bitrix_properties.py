@@ -13,7 +13,7 @@ from lib.clients.bitrix_batch import Reference, by_key, php_query
 from lib.clients.bitrix_errors import error_from
 from lib.errors import PotokError, Rejected
 
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CALM = settings(suppress_health_check=[HealthCheck.too_slow])
 TEXTS = st.text(
     st.one_of(
         st.characters(exclude_categories=["Cs"], exclude_characters="\0"),

@@ -185,7 +185,7 @@ def test_language(text: str, language: str | None) -> None:
 
 
 @given(any_text)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_is_read(text: str) -> None:
     read = rules_inquiry(inbound(text))
     assert read.is_lead == (read.why == "lead")

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.domain.inbound import InboundMessage, Sender
@@ -149,7 +149,6 @@ def read(message: InboundMessage) -> Inquiry:
 
 
 @given(histories)
-@settings(deadline=None)
 def test_a_lead_grows_and_never_shrinks(messages: list[InboundMessage]) -> None:
     lead: LeadState | None = None
     for message in messages:
@@ -167,7 +166,6 @@ def test_a_lead_grows_and_never_shrinks(messages: list[InboundMessage]) -> None:
 
 
 @given(histories)
-@settings(deadline=None)
 def test_the_same_message_again_changes_nothing(messages: list[InboundMessage]) -> None:
     lead: LeadState | None = None
     for message in messages:

@@ -173,7 +173,7 @@ answers = st.builds(
 
 
 @given(texts, answers)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_answer_overrides_what_is_proven(text: str, llm: LlmAnswer) -> None:
     message = inbound(text)
     rules = rules_inquiry(message)

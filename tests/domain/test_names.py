@@ -77,7 +77,7 @@ words = st.sampled_from(WORDS.split(" "))
 
 
 @given(st.lists(words, max_size=12).map(" ".join) | any_text)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_name_is_made_of_words_of_the_text(text: str) -> None:
     name = person_name(text)
     if name is not None:

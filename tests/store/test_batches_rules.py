@@ -212,5 +212,5 @@ def test_the_inbox_keeps_its_rules(database: str) -> None:
     InboxMachine.dsn = database
     run_state_machine_as_test(
         InboxMachine,
-        settings=settings(max_examples=20, stateful_step_count=25, deadline=None),
+        settings=settings(max_examples=20, stateful_step_count=25),
     )

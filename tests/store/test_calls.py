@@ -213,9 +213,7 @@ some_calls = st.lists(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(some_calls, max_size=4))
 def test_whatever_comes_in_whatever_order_the_last_version_of_each_counts(
     batches: list[list[Call]],

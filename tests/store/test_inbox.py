@@ -118,7 +118,7 @@ async def test_the_dead_come_back_as_if_new(db: Database) -> None:
 any_text = st.text(st.characters(exclude_categories=()), max_size=200)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(any_text)
 async def test_every_cleaned_text_comes_back_as_it_was_stored(db: Database, words: str) -> None:
     cleaned = clean_text(words, 100)

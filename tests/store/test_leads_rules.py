@@ -89,7 +89,7 @@ async def tables(db: Database, people: Sequence[int]) -> list[list[dict[str, Any
     return [await rows(db, statement, people=names) for statement in (LEADS, MESSAGES)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 async def test_any_split_with_any_repeats_gives_the_same_leads(
     db: Database, data: st.DataObject
@@ -117,7 +117,7 @@ async def test_any_split_with_any_repeats_gives_the_same_leads(
     assert await tables(db, cut) == await tables(db, plain)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(said, min_size=1, max_size=8))
 async def test_every_word_is_kept_and_spam_opens_nothing(db: Database, story: list[Said]) -> None:
     people = list(islice(_strangers, 2))

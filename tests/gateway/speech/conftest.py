@@ -88,7 +88,7 @@ class Service:
         files = {"file": (name, (DATA / name).read_bytes())} if name else None
         return await self.http.post("/v1/jobs", data=fields, files=files, headers=headers)
 
-    async def ended(self, job_id: str, within_s: float = 60.0) -> dict[str, Any]:
+    async def ended(self, job_id: str, within_s: float = 180.0) -> dict[str, Any]:
         """A job, once it has ended."""
         async with asyncio.timeout(within_s):
             while True:
