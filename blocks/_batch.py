@@ -33,6 +33,7 @@ class BatchItem:
         inquiry: what was read from it.
         lead: the lead that it belongs to; None: it makes none.
         error: why it failed; then it goes no further.
+        is_to_be_heard: its recordings are; it comes again with what they say.
         ms: milliseconds that each stage took.
     """
 
@@ -43,15 +44,18 @@ class BatchItem:
     inquiry: Inquiry | None = None
     lead: LeadState | None = None
     error: BaseException | None = None
+    is_to_be_heard: bool = False
     ms: dict[str, int] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
-        """In a word: ``lead``, the reason why there is none, or ``failed``."""
+        """In a word: ``lead``, the reason why there is none, ``to be heard``, or ``failed``."""
         if self.error is not None:
             return "failed"
         if self.lead is not None:
             return "lead"
+        if self.is_to_be_heard:
+            return "to be heard"
         return self.inquiry.why if self.inquiry else "held back"
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -104,8 +104,10 @@ async def store_leads(database: Database, batch: LeadBatch) -> LeadBatch:
 
 
 @retried
-async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
-    """Write into the inbox what became of every message, and news of leads, in one transaction."""
+async def settle(
+    database: Database, batch: LeadBatch, events: Sequence[NewDelivery] = ()
+) -> LeadBatch:
+    """Write into the inbox what became of every message, news of leads and events, at once."""
     going = {item.delivery_id for item in batch.going}
     settlements = [
         _settlement(item)
@@ -114,7 +116,7 @@ async def settle(database: Database, batch: LeadBatch) -> LeadBatch:
     ]
     jitter = random.random()  # noqa: S311 — spreads retries, hides nothing
     batches = Batches(database)
-    batch.dead = await batches.settle(batch.batch_id, settlements, jitter, _news(batch))
+    batch.dead = await batches.settle(batch.batch_id, settlements, jitter, [*_news(batch), *events])
     outcomes = batch.outcomes()
     for item in batch.items:
         lead_id, crm_id = (item.lead.id, item.lead.crm_id) if item.lead else (None, None)

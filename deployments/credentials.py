@@ -8,9 +8,19 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
+
+
+def _without_slash(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("should be an address that starts with http:// or https://")
+    return url.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_without_slash)]
 
 
 def check_telegram_webhook_secret(secret: SecretStr | None) -> SecretStr | None:

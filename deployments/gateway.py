@@ -68,6 +68,7 @@ async def _refresh(keys: DoorKeys, prefect: PrefectApi, settings: Settings) -> N
             bots = await prefect.block_values("potok-telegram")
             forwarders = await prefect.block_values("potok-forwarder")
             portals = await prefect.block_values("potok-bitrix24")
+            speech = await prefect.block_values("potok-speech")
         except PotokError as exc:
             log.warning("keys.not_refreshed reason=%s", exc)
         else:
@@ -77,6 +78,7 @@ async def _refresh(keys: DoorKeys, prefect: PrefectApi, settings: Settings) -> N
             keys.bots = given.bots | {name: v["webhook_secret"] for name, v in bots.items()}
             keys.forwarder = tuple(filter(None, secrets)) or given.forwarder
             tokens = {n: v.get("event_token") for n, v in _ours(portals, settings).items()}
+            keys.speech = tuple(v["callback_secret"] for v in speech.values())
             keys.portals = given.portals | {n: token for n, token in tokens.items() if token}
         await asyncio.sleep(KEYS_REFRESH_S)
 

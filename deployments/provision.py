@@ -25,14 +25,16 @@ from prefect.client.schemas.actions import (
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from pydantic import SecretStr
 
+from blocks._load import load_if_any
 from blocks.alerts import DENIED_LIMIT
 from blocks.bitrix import BitrixPortal
 from blocks.inquiries import LanguageModel
 from blocks.llm import EgressWay, ModelProvider, ModelRouter
 from blocks.routing import RETIRING_LIMIT
+from blocks.speech import SpeechService
 from blocks.storage import Store
 from blocks.telegram import Forwarder, TelegramBot
-from deployments import llm_access, manifest
+from deployments import llm_access, manifest, speech_access
 from deployments.alarm import REFUSED_LIMIT
 from deployments.settings import ROOT, Settings
 from deployments.stack import sandbox_access
@@ -46,7 +48,7 @@ log = logging.getLogger("potok.provision")
 
 BLOCK_TYPES: tuple[type[Block], ...] = (
     *(Store, TelegramBot, Forwarder, BitrixPortal, LanguageModel),
-    *(ModelRouter, ModelProvider, EgressWay),
+    *(ModelRouter, ModelProvider, EgressWay, SpeechService),
 )
 # The server checks the variables' schema, and the variables by it, at every run that is created:
 # with the worker's own, larger one, that took 30 of the 55 ms that a run's creation took.
@@ -93,10 +95,22 @@ async def write_blocks(settings: Settings) -> list[str]:
         async with get_client() as client:
             await _delete_sandbox_blocks(client)
     written = []
-    for name, block in blocks_from(settings):
+    for name, block in [*blocks_from(settings), *await _of_speech(settings)]:
         await block.asave(name, overwrite=True)
         written.append(f"{block.get_block_type_slug()}/{name}")
     return written
+
+
+async def _of_speech(settings: Settings) -> list[tuple[str, Block]]:
+    """The block of the speech service; one of a service here that is not any more is deleted."""
+    name = speech_access.BLOCK
+    known = await load_if_any(SpeechService, name)
+    block = await speech_access.speech_block(settings, known)
+    if block is not None:
+        return [(name, block)]
+    if known is not None and known.base_url == settings.speech_url:
+        await SpeechService.adelete(name)
+    return []
 
 
 async def _delete_sandbox_blocks(client: PrefectClient) -> None:

@@ -21,10 +21,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from deployments import credentials
+from deployments.credentials import Address
 from deployments.settings_advice import advice
+from deployments.settings_speech import SpeechSettings
 from deployments.stack import child_env, sandbox_access
 from lib.errors import Rejected, Unavailable
 
@@ -34,16 +36,7 @@ LOOPBACK = "127.0.0.1"
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-def _without_slash(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("should be an address that starts with http:// or https://")
-    return url.rstrip("/")
-
-
-Address = Annotated[str, AfterValidator(_without_slash)]
-
-
-class Settings(BaseSettings):
+class Settings(SpeechSettings):
     """Everything the environment says; made as ``Settings(POTOK_PORT=8001)``, by variable."""
 
     model_config = SettingsConfigDict(
@@ -104,13 +97,6 @@ class Settings(BaseSettings):
     )
     egress_dns: str | None = None
     redis_url: SecretStr | None = None
-
-    speech_model: str | None = None
-    speech_device: str = "cpu"
-    speech_compute_type: str = "int8"
-    speech_workers: int = Field(default=1, ge=1, le=32)
-    speech_callback_secret: SecretStr | None = None
-    speech_allowed_hosts: str | None = None
 
     @field_validator("home")
     @classmethod
@@ -175,8 +161,8 @@ class Settings(BaseSettings):
 
     @property
     def speech_url(self) -> str:
-        """The address of the speech service on this machine, without ``/v1``."""
-        return f"http://{LOOPBACK}:{self.speech_port}"
+        """The address of the speech service, without ``/v1``."""
+        return self.given_speech_url or f"http://{LOOPBACK}:{self.speech_port}"
 
     @property
     def sandbox_url(self) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import os
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 from deployments.llm_access import TABLE, addresses
 from deployments.serving import Beside, run, serve_app
 from deployments.settings import Settings
+from deployments.speech_access import allowed, callback_secret
 from lib.clients.outside import Outside
 from lib.errors import Rejected
 from lib.gateway.speech.app import Office, create_speech_app
@@ -48,34 +46,13 @@ async def office_of(settings: Settings) -> AsyncIterator[tuple[Office, Sequence[
     shelf = Shelf(TABLE, addresses(settings))
     keyring = Keyring(Keys(database), Rates(database), lambda: shelf.table)
     async with Outside(allowed(settings)) as outside:
-        desk = Desk(listener, jobs, outside, folder)
         callbacks = Callbacks(jobs, outside, callback_secret(settings))
+        desk = Desk(listener, jobs, outside, folder, callbacks.wake)
         beside = [shelf.watch, keyring.watch, desk.work, callbacks.send_always]
         try:
             yield Office(desk, jobs, keyring, outside, folder), beside
         finally:
             await database.close()
-
-
-def allowed(settings: Settings) -> frozenset[str]:
-    """Private addresses that jobs may name: our own gateway, and those of SPEECH_ALLOWED_HOSTS."""
-    named = (part.strip() for part in (settings.speech_allowed_hosts or "").split(","))
-    return frozenset({f"127.0.0.1:{settings.port}", *filter(None, named)})
-
-
-def callback_secret(settings: Settings) -> str:
-    """What signs callbacks: SPEECH_CALLBACK_SECRET, or one that is made once for this home."""
-    if settings.speech_callback_secret is not None:
-        return settings.speech_callback_secret.get_secret_value()
-    path = settings.home / "speech.secret"
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    made = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-    with os.fdopen(file, "w") as written:
-        written.write(made)
-    return made
 
 
 async def serve(settings: Settings) -> None:

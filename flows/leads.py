@@ -2,7 +2,8 @@
 
 Trigger  webhooks /hooks/telegram/{bot} and /hooks/forwarder, by way of the inbox
 In       a batch of inbox deliveries, by id
-Out      one lead per person in PostgreSQL and Bitrix24; an artifact that lists the batch
+Out      one lead per person in PostgreSQL and Bitrix24; an artifact that lists the batch;
+         voice messages go to `transcripts`, and come back with their words
 Pool     live
 """
 
@@ -17,6 +18,7 @@ from blocks.alerts import tell_failures
 from blocks.bitrix import BitrixPortal, ensure_leads
 from blocks.inquiries import LanguageModel, read_inquiries
 from blocks.report import LeadReport, publish
+from blocks.speech import ask_hearing
 from blocks.storage import Store, settle, store_leads, take
 from lib.errors import PotokError
 
@@ -34,7 +36,7 @@ async def leads(batch_id: UUID, portal: str = "main", model: str = "main") -> Le
             await ensure_leads(crm, database, batch)
         except PotokError as exc:  # the CRM is away: all go back, to be tried later
             batch.fail(batch.going, exc)
-        await settle(database, batch)
+        await settle(database, batch, await ask_hearing(batch))
     await tell_failures(batch)
     report = await publish(batch)
     report.check()

@@ -23,7 +23,10 @@ from tests.support import PORTS, free_port
 LLM_TIMEOUT_S = 3.0
 LIMIT = (50, 25.0)  # at Bitrix24's own 50 and 2/s these tests would take an hour
 # Whose process a run gets, whose request fails and what is told no run beside `leads` may decide.
-BESIDES = ("routing/main", "scoring/main", "reminders/main", "calls/main", "upkeep/main")
+BESIDES = (
+    *("routing/main", "scoring/main", "reminders/main", "calls/main", "upkeep/main"),
+    "transcripts/main",
+)
 
 
 def settings_at(home: Path) -> Settings:
@@ -34,6 +37,7 @@ def settings_at(home: Path) -> Settings:
         POTOK_HOME=home,
         POTOK_SANDBOX=True,
         POTOK_FOLLOW_UP_S=1,
+        SPEECH_MODEL="base",
         TELEGRAM_ALERT_CHAT=ALERT_CHAT,
         BITRIX24_LIMIT=f"{LIMIT[0]}/{LIMIT[1]}",
         LLM_TIMEOUT_S=LLM_TIMEOUT_S,

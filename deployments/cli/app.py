@@ -25,6 +25,7 @@ GROUPS: dict[str, str] = {
     "sandbox": "deployments.cli.sandbox",
     "score": "deployments.cli.score",
     "speech": "deployments.cli.speech",
+    "transcripts": "deployments.cli.transcripts",
 }
 # Modules with a function of the command's own name.
 COMMANDS: dict[str, str] = {"demo": "deployments.cli.demo"}

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deployments.cli.follow import Step
-    from deployments.cli.showing import Arrival
+    from deployments.cli.showing import Arrival, Customer
+    from deployments.cli.voice import Voiced
     from deployments.settings import Settings
 
 
@@ -60,23 +61,36 @@ class _Demo:
                 self._quote(customer.text)
                 with self._waiting():
                     arrival = await demo.bring_lead(settings, customer, self._step)
-                self._tell(settings, arrival, stays_up=not (took_s and self._once))
+                self._tell_lead(settings, arrival)
+                voiced = await self._hear(settings, customer) if settings.has_speech else None
+                self._tell_more(settings, arrival, stays_up=not (took_s and self._once))
                 if took_s and not self._once:
-                    self._finish(arrival)
+                    self._finish(arrival, voiced)
                     self._say("\n[dim]Ctrl-C stops everything[/dim]")
                     await asyncio.Event().wait()
-        self._finish(arrival)  # not before everything is stopped
+        self._finish(arrival, voiced)  # not before everything is stopped
 
     def _waiting(self) -> contextlib.AbstractContextManager[object]:
         if not self._console.is_terminal:
             return contextlib.nullcontext()
         return self._console.status("[dim]the message is on its way[/dim]")
 
-    def _finish(self, arrival: Arrival) -> None:
+    async def _hear(self, settings: Settings, customer: Customer) -> Voiced:
+        """A voice message, of another person than the customer's."""
+        from deployments.cli.voice import bring_voice
+
+        self._say("\n[bold]Somebody sends a voice message[/bold]\n")
+        with self._waiting():
+            voiced = await bring_voice(settings, f"{customer.person}-voice", "Гость", self._step)
+        self._total("voice → CRM", voiced.voice_to_crm_ms)
+        self._quote(voiced.text)
+        return voiced
+
+    def _finish(self, arrival: Arrival, voiced: Voiced | None) -> None:
         from deployments.cli.store import json_from
 
         if self._as_json and self.is_unfinished:
-            typer.echo(json_from(arrival.summary()))
+            typer.echo(json_from(arrival.summary() | {"voice": voiced and voiced.summary()}))
         self.is_unfinished = False
 
     def _say(self, words: str) -> None:
@@ -89,18 +103,25 @@ class _Demo:
         self._say("")
 
     def _step(self, step: Step) -> None:
-        self._say(f"  [green]✓[/green] {step.where:<10} {step.what:<44} {step.took_ms:5.0f} ms")
+        self._say(f"  [green]✓[/green] {step.where:<11} {step.what:<43} {step.took_ms:5.0f} ms")
 
-    def _tell(self, settings: Settings, arrival: Arrival, *, stays_up: bool) -> None:
-        from deployments.cli.leads import crm_link, facts_of
-        from deployments.cli.store import print_facts, run_link
+    def _total(self, way: str, took_ms: int) -> None:
+        self._say(f"    [bold]{way:<55} {took_ms:5} ms[/bold]")
 
-        total = f"{'webhook → CRM':<55} {arrival.webhook_to_crm_ms:5} ms"
-        self._say(f"    [bold]{total}[/bold]")
+    def _tell_lead(self, settings: Settings, arrival: Arrival) -> None:
+        from deployments.cli.leads import facts_of
+        from deployments.cli.store import print_facts
+
+        self._total("webhook → CRM", arrival.webhook_to_crm_ms)
         known = facts_of(settings, arrival.lead)
         shown = ("name", "phone", "sum", "wants", "read by", "CRM")
         self._say(f"\n[bold]Lead {arrival.lead.id}[/bold]")
         print_facts(self._console, {name: known[name] for name in shown})
+
+    def _tell_more(self, settings: Settings, arrival: Arrival, *, stays_up: bool) -> None:
+        from deployments.cli.leads import crm_link
+        from deployments.cli.store import print_facts, run_link
+
         links = {
             "this flow run": run_link(settings, arrival.trace.flow_run_id),
             "Prefect": settings.prefect_ui_url,

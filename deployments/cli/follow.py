@@ -52,25 +52,25 @@ def steps_from(sent: Sent | None, trace: Trace | None) -> list[Step]:
     steps: list[Step] = []
     if sent is None or trace is None:
         return steps
-    answered_ms = _ms(sent.began_at, sent.answered_at)
+    answered_ms = took_ms(sent.began_at, sent.answered_at)
     steps.append(Step("Telegram", "update posted to the webhook, answered 200", answered_ms))
-    committed_ms = _ms(sent.began_at, trace.received_at)
+    committed_ms = took_ms(sent.began_at, trace.received_at)
     steps.append(Step("gateway", "of which: committed to the inbox", committed_ms))
     if trace.claimed_at is None or trace.flow_run_id is None:
         return steps
-    steps.append(Step("dispatcher", "claimed", _ms(trace.received_at, trace.claimed_at)))
+    steps.append(Step("dispatcher", "claimed", took_ms(trace.received_at, trace.claimed_at)))
     if trace.started_at is None:
         return steps
-    steps.append(Step("worker", "flow run started", _ms(trace.claimed_at, trace.started_at)))
+    steps.append(Step("worker", "flow run started", took_ms(trace.claimed_at, trace.started_at)))
     if trace.stored_at is None or trace.crm_at is None or trace.settled_at is None:
         return steps
     read_ms = float(((trace.outcome or {}).get("ms") or {}).get("read") or 0)
-    stored_ms = max(0.0, _ms(trace.started_at, trace.stored_at) - read_ms)
+    stored_ms = max(0.0, took_ms(trace.started_at, trace.stored_at) - read_ms)
     return [
         *steps,
         Step("flow", "read by rules and LLM", read_ms),
         Step("PostgreSQL", f"lead {trace.lead_id} stored", stored_ms),
-        Step("Bitrix24", f"lead {trace.crm_id} made", _ms(trace.stored_at, trace.crm_at)),
+        Step("Bitrix24", f"lead {trace.crm_id} made", took_ms(trace.stored_at, trace.crm_at)),
     ]
 
 
@@ -153,5 +153,6 @@ def _utc(unix_s: float) -> datetime:
     return datetime.fromtimestamp(unix_s, UTC)
 
 
-def _ms(began_at: datetime, ended_at: datetime) -> float:
+def took_ms(began_at: datetime, ended_at: datetime) -> float:
+    """Milliseconds between two moments."""
     return (ended_at - began_at).total_seconds() * 1000

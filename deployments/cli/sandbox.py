@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,14 +26,18 @@ def say(
     person: Annotated[str, typer.Option("--as", help="Who: any word.")] = "customer-1",
     name: Annotated[str, typer.Option(help="Their name in Telegram.")] = "",
     phone_card: Annotated[str, typer.Option(help="A phone they share as a contact card.")] = "",
+    voice: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A recording; OGG is voice.")
+    ] = None,
 ) -> None:
     """Write to the bot in Telegram, as a customer would."""
     from deployments.cli.show import fail, out, plain_errors
 
-    if not text.strip() and not phone_card:
-        fail("say something: a text, or --phone-card with a phone")
+    if not text.strip() and not phone_card and not voice:
+        fail("say something: a text, --phone-card with a phone, or --voice with a recording")
     who = {"as": person} | ({"name": name} if name else {})
-    said = [who | {"text": text}] if text.strip() else []
+    recording = {"voice_path": str(voice.resolve())} if voice else {}
+    said = [who | recording | {"text": text}] if text.strip() or voice else []
     said += [who | {"contact": phone_card}] if phone_card else []
     with plain_errors():
         keys = asyncio.run(_say(said))

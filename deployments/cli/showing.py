@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.cli import home
+from deployments.cli import home, voice
 from deployments.cli.follow import Follower, Step
 from deployments.cli.running import check_sandbox, find_running
 from deployments.cli.sandbox_calls import SandboxCalls
@@ -90,6 +90,8 @@ async def stack_up(progress: Progress) -> AsyncIterator[tuple[Settings, float | 
     """
     if find_running().pid is None:
         settings = read_settings(POTOK_SANDBOX=True)
+        if voice.can_hear():
+            settings.speech_model = settings.speech_model or voice.MODEL
         home.check(settings.home)
         log_to(settings)
         async with Stack(settings, progress) as stack:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+
+SPOKEN = ("voice", "audio", "video_note")  # what has words to be heard; a film seldom has
 
 
 class _Part(BaseModel):
@@ -72,7 +75,8 @@ class Body(_Part):
 class InboundMessage(_Part):
     """One message from outside, whoever carried it here.
 
-    ``event_id`` names this event: the same event delivered twice has the same one.
+    ``event_id`` names this event: the same event delivered twice has the same one. ``is_heard``
+    marks one whose recordings were heard: what they say is in its text.
     """
 
     event_id: str
@@ -85,6 +89,31 @@ class InboundMessage(_Part):
     sender: Sender
     contact: SharedContact | None = None
     media: tuple[Media, ...] = Field(default=())
+    is_heard: bool = False
+
+    @property
+    def recordings(self) -> tuple[Media, ...]:
+        """What has words that are still to be heard, and can be fetched."""
+        if self.is_heard or self.kind == "deleted":
+            return ()
+        place = "file_id" if self.source == "telegram" else "url"
+        return tuple(m for m in self.media if m.kind in SPOKEN and getattr(m, place))
+
+    def heard(self, texts: Sequence[str]) -> Self:
+        """The same message with what its recordings say; a later event of the same message.
+
+        Args:
+            texts: of each that was heard; when one more is, that is another event.
+        """
+        said = "\n".join(filter(None, (self.message.text, *texts)))
+        again = f":{len(texts)}" if len(texts) > 1 else ""
+        return self.model_copy(
+            update={
+                "event_id": f"{self.event_id}:heard{again}",
+                "message": self.message.model_copy(update={"text": said}),
+                "is_heard": True,
+            }
+        )
 
     @property
     def lane(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lib.domain.transcripts import Transcript, written
+from lib.domain.transcripts import Transcript, detailed
 
 State = Literal["queued", "running", "succeeded", "failed"]
 CALLBACK_PAUSES = (
@@ -75,10 +75,7 @@ def told(job: SpeechJob) -> dict[str, Any]:
     if job.error is not None:
         body["error"] = job.error
     if job.transcript is not None:
-        whole = written(job.transcript, "verbose_json", words=True)
-        assert isinstance(whole, dict)
-        keys = ("text", "language", "duration", "segments", "words")
-        body |= {key: whole[key] for key in keys} | {"model": job.transcript.model}
+        body |= detailed(job.transcript)
     return body
 
 

@@ -52,3 +52,26 @@ def retiring_text(leaving: Sequence[tuple[str, str, date]]) -> str:
     """
     listed = "\n".join(f"• {alias}: {model} — {day:%d.%m.%Y}" for alias, model, day in leaving)
     return f"🗓 potok: поставщик отключает модели\n{listed}\nЗаменить: deployments/llm.yaml"
+
+
+def recordings_failed_text(failed: Sequence[tuple[int, str]]) -> str:
+    """What the person on duty is told when nobody will ever know what recordings say.
+
+    Args:
+        failed: number and reason of each.
+    """
+    listed = "\n".join(f"• {number}: {why[:200]}" for number, why in failed[:10])
+    more = f"\n… и ещё {len(failed) - 10}" if len(failed) > 10 else ""
+    return (
+        f"⚠️ potok: записи не распознаны — {len(failed)}\n{listed}{more}\n"
+        "Посмотреть: potok transcripts list --state failed\n"
+        "Попробовать снова: potok transcripts retry <номер>"
+    )
+
+
+def recordings_wait_text(count: int, why: str) -> str:
+    """What the person on duty is told when recordings wait for a speech service that is away."""
+    return (
+        f"⛔ potok: записи ждут распознавания — {count}. Причина: {why[:200]}\n"
+        "Они не потеряны и будут распознаны, как только сервис ответит: potok status"
+    )

@@ -6,7 +6,7 @@ en.wikipedia.org/wiki/SubRip, read 2026-11-22.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -93,6 +93,51 @@ def written(transcript: Transcript, form: Format, *, words: bool = False) -> str
     return srt_from(transcript.segments) if form == "srt" else vtt_from(transcript.segments)
 
 
+def detailed(transcript: Transcript) -> dict[str, Any]:
+    """All of a transcript for JSON: ``verbose_json`` whose segments have their words in them."""
+    segments = [
+        _segment(number, segment) | {"words": [_word(word) for word in segment.words]}
+        for number, segment in enumerate(transcript.segments)
+    ]
+    sure = round(transcript.language_probability, 4)
+    more = {"language_probability": sure, "model": transcript.model, "segments": segments}
+    return _verbose(transcript, words=False) | more
+
+
+def transcript_from(body: Mapping[str, Any]) -> Transcript:
+    """The transcript that `detailed` was given.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is of another shape.
+    """
+    return Transcript(
+        language=body["language"],
+        language_probability=body["language_probability"],
+        duration_s=body["duration"],
+        segments=tuple(
+            Segment(
+                start_s=each["start"],
+                end_s=each["end"],
+                text=each["text"],
+                confidence=each["confidence"],
+                no_speech=each["no_speech_prob"],
+                words=tuple(
+                    Word(
+                        start_s=word["start"],
+                        end_s=word["end"],
+                        text=word["word"],
+                        probability=word["probability"],
+                    )
+                    for word in each["words"]
+                ),
+                speaker=each.get("speaker"),
+            )
+            for each in body["segments"]
+        ),
+        model=body["model"],
+    )
+
+
 def srt_from(segments: Sequence[Segment]) -> str:
     """Subtitles in SubRip."""
     cues = [
@@ -117,31 +162,32 @@ def _verbose(transcript: Transcript, *, words: bool) -> dict[str, Any]:
         "language": transcript.language,
         "duration": round(transcript.duration_s, 3),
         "text": transcript.text,
-        "segments": [
-            {
-                "id": number,
-                "start": round(segment.start_s, 3),
-                "end": round(segment.end_s, 3),
-                "text": segment.text,
-                "no_speech_prob": round(segment.no_speech, 4),
-                "confidence": round(segment.confidence, 4),
-                **({"speaker": segment.speaker} if segment.speaker else {}),
-            }
-            for number, segment in enumerate(transcript.segments)
-        ],
+        "segments": [_segment(number, each) for number, each in enumerate(transcript.segments)],
     }
     if words:
-        body["words"] = [
-            {
-                "word": word.text,
-                "start": round(word.start_s, 3),
-                "end": round(word.end_s, 3),
-                "probability": round(word.probability, 4),
-            }
-            for segment in transcript.segments
-            for word in segment.words
-        ]
+        body["words"] = [_word(word) for each in transcript.segments for word in each.words]
     return body
+
+
+def _segment(number: int, segment: Segment) -> dict[str, Any]:
+    return {
+        "id": number,
+        "start": round(segment.start_s, 3),
+        "end": round(segment.end_s, 3),
+        "text": segment.text,
+        "no_speech_prob": round(segment.no_speech, 4),
+        "confidence": round(segment.confidence, 4),
+        **({"speaker": segment.speaker} if segment.speaker else {}),
+    }
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return {
+        "word": word.text,
+        "start": round(word.start_s, 3),
+        "end": round(word.end_s, 3),
+        "probability": round(word.probability, 4),
+    }
 
 
 def _line(segment: Segment) -> str:

@@ -10,6 +10,7 @@ from lib.gateway.crm_hooks import crm_hooks_router
 from lib.gateway.headers import BoundedHeaders
 from lib.gateway.health import Check, health_router
 from lib.gateway.hooks import DoorKeys, hooks_router
+from lib.gateway.speech_hooks import speech_hooks_router
 from lib.store.inbox import Inbox
 
 
@@ -25,5 +26,6 @@ def create_app(inbox: Inbox, keys: DoorKeys, checks: Mapping[str, Check]) -> Fas
     app.add_middleware(BoundedHeaders)
     app.include_router(hooks_router(inbox, keys))
     app.include_router(crm_hooks_router(inbox, keys))
+    app.include_router(speech_hooks_router(inbox, keys))
     app.include_router(health_router(checks, inbox))
     return app

@@ -6,7 +6,7 @@ import hmac
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter, Request
@@ -23,12 +23,11 @@ from lib.domain.telegram import message_from_update
 from lib.errors import BadSignature, PotokError, Rejected, Unavailable
 from lib.gateway import metrics
 from lib.gateway.body import TooLarge, TooSlow, json_object_from, read_body
+from lib.store.events import LEADS
 from lib.store.failures import StatementFailed
 from lib.store.inbox import Inbox, NewDelivery
 
 log = logging.getLogger(__name__)
-
-LEADS = "leads/main"  # the deployment that reads messages
 
 _SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=")  # 32 bytes in base64
 
@@ -45,11 +44,13 @@ class DoorKeys:
         bots: webhook secrets by bot name.
         forwarder: Standard Webhooks secrets; two while one replaces the other.
         portals: application tokens of outgoing webhooks by portal name.
+        speech: Standard Webhooks secrets of speech services.
     """
 
     bots: dict[str, str] = field(default_factory=dict, repr=False)
     forwarder: tuple[str, ...] = field(default=(), repr=False)
     portals: dict[str, str] = field(default_factory=dict, repr=False)
+    speech: tuple[str, ...] = field(default=(), repr=False)
 
     def check_bot(self, bot: str, secret: str) -> None:
         """Raise unless the bot exists and this is its secret."""
@@ -70,24 +71,25 @@ class DoorKeys:
         if not hmac.compare_digest(self.portals[portal].encode(), _as_bytes(token)):
             raise BadSignature("auth[application_token] is missing or wrong")
 
-    def check_forwarder(self, raw: bytes, headers: dict[str, str]) -> None:
-        """Raise unless one of our secrets signed this body, within five minutes of now.
 
-        One good signature is enough, whatever stands beside it: other versions, other secrets,
-        nonsense. The library would stop at the first that is malformed.
-        """
-        given = headers.get("webhook-signature", "").split()
-        well_formed = " ".join(one for one in given if _SIGNATURE.fullmatch(one))
-        headers = headers | {"webhook-signature": well_formed}
-        for secret in self.forwarder:
-            try:
-                Webhook(secret).verify(raw, headers, json_parse=False)
-            except (WebhookVerificationError, EmptyWebhookSecretError, ValueError) as exc:
-                # ValueError: a malformed body or secret, which the library lets out.
-                log.debug("forwarder.signature_refused kind=%s", type(exc).__name__)
-            else:
-                return
-        raise BadSignature("webhook-id, webhook-timestamp or webhook-signature is missing or wrong")
+def check_signed(secrets: Sequence[str], raw: bytes, headers: dict[str, str]) -> None:
+    """Raise unless one of these secrets signed this body, within five minutes of now.
+
+    One good signature is enough, whatever stands beside it: other versions, other secrets,
+    nonsense. The library would stop at the first that is malformed.
+    """
+    given = headers.get("webhook-signature", "").split()
+    well_formed = " ".join(one for one in given if _SIGNATURE.fullmatch(one))
+    headers = headers | {"webhook-signature": well_formed}
+    for secret in secrets:
+        try:
+            Webhook(secret).verify(raw, headers, json_parse=False)
+        except (WebhookVerificationError, EmptyWebhookSecretError, ValueError) as exc:
+            # ValueError: a malformed body or secret, which the library lets out.
+            log.debug("webhook.signature_refused kind=%s", type(exc).__name__)
+        else:
+            return
+    raise BadSignature("webhook-id, webhook-timestamp or webhook-signature is missing or wrong")
 
 
 def delivery_from(message: InboundMessage, raw: bytes) -> NewDelivery:
@@ -127,7 +129,7 @@ def hooks_router(inbox: Inbox, keys: DoorKeys) -> APIRouter:
     async def forwarder(request: Request) -> JSONResponse:
         async def work() -> dict[str, object]:
             raw = await read_body(request)
-            keys.check_forwarder(raw, dict(request.headers))
+            check_signed(keys.forwarder, raw, dict(request.headers))
             return await accept(message_from_forwarder(json_object_from(raw)), raw)
 
         return await answered("forwarder", work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import orjson
@@ -33,6 +34,11 @@ class Callbacks:
         self._jobs = jobs
         self._outside = outside
         self._webhook = Webhook(secret)
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """A job has ended: look at once."""
+        self._wake.set()
 
     async def send_always(self) -> None:
         """Send for ever."""
@@ -44,7 +50,9 @@ class Callbacks:
                 log.warning("callbacks.paused reason=%s", exc)
                 due = []
             if not due:
-                await asyncio.sleep(LOOKS_EVERY_S)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), LOOKS_EVERY_S)
+                self._wake.clear()
 
     async def _send(self, due: DueCallback) -> None:
         now = datetime.now(UTC)

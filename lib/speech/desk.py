@@ -40,15 +40,22 @@ class Desk:
         jobs: where jobs are kept.
         outside: fetches recordings that are named by address.
         folder: where recordings lie until they were listened to.
+        ended: told when a job has ended.
     """
 
     def __init__(
-        self, listener: Listener, jobs: SpeechJobs, outside: Outside, folder: Path
+        self,
+        listener: Listener,
+        jobs: SpeechJobs,
+        outside: Outside,
+        folder: Path,
+        ended: Callable[[], None],
     ) -> None:
         self.listener = listener
         self._jobs = jobs
         self._outside = outside
         self._folder = folder
+        self._ended = ended
         self._turn = asyncio.Semaphore(listener.workers)
         self._wake = asyncio.Event()
 
@@ -142,6 +149,7 @@ class Desk:
             log.exception("speech.broke job=%s", job.id)
             result = f"it could not be listened to ({type(exc).__name__})"
         await self._jobs.end(job.id, result)
+        self._ended()
         source.unlink(missing_ok=True)
         state = "failed" if isinstance(result, str) else "succeeded"
         log.info("speech.ended job=%s state=%s", job.id, state)

@@ -27,18 +27,25 @@ ANSWER_WITHIN_S = 8.0  # whatever the database does: a caller that waits longer 
 COMMIT_WITHIN_S = 4.0  # of one group; after it its session is dropped, the next takes another
 STUCK_AFTER_S = 1.5  # a commit under way for longer is told by ``check``
 
-# The dispatchers hear of it when it is committed, and of a second copy never.
-_ACCEPT = """
-    with given as (
-      select * from jsonb_to_recordset(%s::jsonb) as g(key text, deployment text,
+GIVEN = """
+    given as (
+      select * from jsonb_to_recordset(cast({rows} as jsonb)) as g(key text, deployment text,
         source text, lane text, person text, message jsonb, raw text)
-    ), new as (
+    )
+"""
+NEW = """
+    new as (
       insert into deliveries (key, deployment, source, lane, person, message, raw)
-      select key, deployment, source, lane, person, message, raw from given
+      select key, deployment, source, lane, person, message, raw from given {where}
       on conflict (key) do nothing returning key
     )
-    select key, pg_notify(%s, '') from new
 """
+
+# The dispatchers hear of it when it is committed, and of a second copy never.
+_ACCEPT = f"""
+    with {GIVEN.format(rows="%s")}, {NEW.format(where="")}
+    select key, pg_notify(%s, '') from new
+"""  # noqa: S608 — of our own words
 
 _FIGURES = text(
     """

@@ -25,6 +25,18 @@ _TRACE = text(
 )
 
 
+_HEARING = text(
+    """
+    select d.received_at, t.state, t.error, t.text, t.duration_s, t.model,
+      t.created_at as asked_at, j.created_at as submitted_at, j.ended_at as heard_at
+    from deliveries d
+    join transcripts t on d.id = any(t.asked_by)
+    left join speech_jobs j on j.id = t.job_id
+    where d.key = :key
+    """
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """How far a delivery is; what has not happened yet is None.
@@ -63,3 +75,36 @@ async def fetch_trace(database: Database, key: str) -> Trace | None:
     async with database.transaction() as connection:
         row = (await connection.execute(_TRACE, {"key": key})).first()
     return Trace(**row._mapping) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How far the recording of a message is; what has not happened yet is None.
+
+    Attributes:
+        received_at: the message was committed.
+        asked_at: its words are wanted.
+        submitted_at: its recording is with the speech service.
+        heard_at: the service has ended.
+    """
+
+    received_at: datetime
+    state: str
+    error: str | None
+    text: str | None
+    duration_s: float | None
+    model: str | None
+    asked_at: datetime
+    submitted_at: datetime | None
+    heard_at: datetime | None
+
+
+async def fetch_hearing(database: Database, key: str) -> Hearing | None:
+    """What becomes of the recording of a delivery; None: nobody has asked for it yet.
+
+    Raises:
+        Unavailable: the database is away.
+    """
+    async with database.transaction() as connection:
+        row = (await connection.execute(_HEARING, {"key": key})).first()
+    return Hearing(**row._mapping) if row else None

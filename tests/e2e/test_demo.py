@@ -39,7 +39,7 @@ WITHIN_S = 400.0
 @pytest.fixture(scope="module")
 def env(open_dir: Path) -> dict[str, str]:
     """A home of its own, with free ports."""
-    names = ("", "LLM_", "SANDBOX_", "PREFECT_", "PG_")
+    names = ("", "LLM_", "SPEECH_", "SANDBOX_", "PREFECT_", "PG_")
     free = {f"POTOK_{name}PORT": str(free_port()) for name in names}
     return free | {"PATH": os.environ["PATH"], "POTOK_HOME": str(open_dir / "demo")}
 
@@ -57,7 +57,15 @@ async def demonstrated(env: dict[str, str]) -> dict[str, Any]:
     said, progress = await asyncio.wait_for(process.communicate(), WITHIN_S)
     assert process.returncode == 0, progress.decode()
     assert said.count(b"\n") == 1
-    for words in ("Ready in", "Telegram", "gateway", "dispatcher", "PostgreSQL", "Bitrix24"):
+    for words in (
+        "Ready in",
+        "Telegram",
+        "gateway",
+        "dispatcher",
+        "PostgreSQL",
+        "Bitrix24",
+        "speech",
+    ):
         assert words in progress.decode()
     check_nothing_left(env)
     found: dict[str, Any] = json.loads(said)
@@ -85,6 +93,7 @@ def processes_of(home: str) -> Iterator[psutil.Process]:
 async def test_the_demo_makes_a_new_lead_each_time_and_leaves_nothing(env: dict[str, str]) -> None:
     first, second = await demonstrated(env), await demonstrated(env)
     names = ["lead_id", "crm_id", "flow_run_id", "webhook_to_crm_ms", "name", "phone", "amount"]
+    names.append("voice")
     for found in (first, second):
         assert list(found) == names
         assert found["amount"] == 5_000_000
@@ -93,6 +102,9 @@ async def test_the_demo_makes_a_new_lead_each_time_and_leaves_nothing(env: dict[
         assert found["phone"].startswith("+7916")
         assert len(found["name"].split()) == 2
         assert UUID(found["flow_run_id"])
+        assert "хочу бежать" in found["voice"]["text"]
+        assert found["voice"]["lead_id"] > found["lead_id"]
+        assert found["voice"]["crm_id"] > 0
     assert second["lead_id"] > first["lead_id"]
     assert second["flow_run_id"] != first["flow_run_id"]
     assert second["phone"] != first["phone"]

@@ -40,7 +40,7 @@ async def all_of(stack: LiveStack, kind: str) -> list[dict[str, Any]]:
 
 # Ids, names of ours, days and hours.
 IDS = {
-    *("batch_id", "portal", "model", "router", "alias", "fail"),
+    *("batch_id", "portal", "model", "router", "alias", "fail", "service"),
     *("hours", "monday", "since"),
 }
 

@@ -17,12 +17,14 @@ from standardwebhooks import Webhook
 
 from lib.gateway.crm_hooks import crm_hooks_router
 from lib.gateway.hooks import DoorKeys, hooks_router
+from lib.gateway.speech_hooks import speech_hooks_router
 from lib.store.engine import Database
 from lib.store.inbox import Inbox
 
 BOT_SECRET = "bot-secret-7"
 SECRET = "whsec_" + b64encode(b"the forwarder's secret").decode()
 EVENT_TOKEN = "event-token-9"
+SPEECH_SECRET = "whsec_" + b64encode(b"the speech service's").decode()
 OLD_SECRET = "whsec_" + b64encode(b"the one before").decode()
 OTHER_SECRET = "whsec_" + b64encode(b"somebody else's").decode()
 
@@ -66,13 +68,16 @@ class Doors:
 @asynccontextmanager
 async def doors_of(database: Database, keys: DoorKeys | None = None) -> AsyncIterator[Doors]:
     """Doors over a database's inbox."""
-    keys = keys or DoorKeys({"main": BOT_SECRET}, (SECRET, OLD_SECRET), {"main": EVENT_TOKEN})
+    keys = keys or DoorKeys(
+        {"main": BOT_SECRET}, (SECRET, OLD_SECRET), {"main": EVENT_TOKEN}, (SPEECH_SECRET,)
+    )
     app = FastAPI()
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gate") as client:
         doors = Doors(app, client)
         app.include_router(hooks_router(Inbox(database), keys))
         app.include_router(crm_hooks_router(Inbox(database), keys))
+        app.include_router(speech_hooks_router(Inbox(database), keys))
         yield doors
 
 

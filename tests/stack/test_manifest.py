@@ -35,5 +35,5 @@ def test_what_is_wrong_in_the_file_is_one_line(tmp_path: Path, written: str, wor
 
 def test_the_file_of_this_checkout_is_right() -> None:
     assert manifest.inbox_deployments() == [
-        *("leads/main", "scoring/main", "calls/main", "upkeep/main"),
+        *("leads/main", "scoring/main", "transcripts/main", "calls/main", "upkeep/main"),
     ]

@@ -32,5 +32,5 @@ def runs() -> MemoryRuns:
 @pytest.fixture(autouse=True)
 async def _empty_tables(db: Database) -> None:
     of_models = "llm_keys, llm_calls, llm_spend, llm_rates, llm_health, llm_probes, llm_cache"
-    of_leads = "deliveries, batches, leads, lead_messages, watermarks"
+    of_leads = "deliveries, batches, leads, lead_messages, watermarks, transcripts"
     await run_sql(db, f"truncate {of_leads}, {of_models} restart identity cascade")

@@ -1,0 +1,221 @@
+"""Recordings as tasks: find what is to be heard, have it heard, and pass on what is said."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from prefect import task
+from prefect.artifacts import (
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+
+from blocks._events import Events
+from blocks._load import load
+from blocks._retry import retried
+from blocks.alerts import tell_denied, tell_if_possible
+from blocks.speech import SpeechService
+from blocks.telegram import TelegramBot
+from lib.clients.outside import Outside
+from lib.clients.speech import JobSeen
+from lib.domain.recordings import GIVEN_UP_AFTER, POLL_EVERY, Place, next_look
+from lib.domain.speech_jobs import JobWishes
+from lib.domain.texts import recordings_failed_text, recordings_wait_text
+from lib.domain.transcripts import Transcript
+from lib.errors import PotokError, Rejected
+from lib.speech.folder import Folder
+from lib.store.engine import Database
+from lib.store.transcripts import Recording, Transcripts
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4
+FILE_LIMIT_BYTES = 1_000_000_000
+FILES_A_RUN = 100
+LONG_S = 60.0  # a shorter recording is heard before anybody looks for its progress
+TOLD_AT = 4  # tries that failed before a person is told that recordings wait
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a recording in a run, in a word, and why."""
+
+    recording: Recording
+    word: str
+    why: str = ""
+    error: PotokError | None = None
+
+
+@dataclass(slots=True)
+class TranscriptsReport:
+    """A run: what became of each recording that it looked at."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    folder_error: PotokError | None = None
+
+    def check(self) -> None:
+        """Raise what keeps the watched folder from being read."""
+        if self.folder_error is not None:
+            raise self.folder_error
+
+
+@retried
+async def find_recordings(
+    service: SpeechService, events: Events, report: TranscriptsReport
+) -> list[Recording]:
+    """What a run looks at: of its events, or whatever is new in the folder or due."""
+    transcripts = Transcripts(events.database)
+    if events.batch_id is not None:
+        asked = await transcripts.ask(events.named("delivery_id"))
+        ended = await transcripts.of_jobs(events.named("job_id"))
+        return list({each.id: each for each in (*asked, *ended)}.values())
+    if service.folder:
+        try:
+            found = await asyncio.to_thread(Folder(Path(service.folder)).recordings)
+        except Rejected as exc:
+            report.folder_error = exc
+        else:
+            for ref in (await transcripts.unknown(list(found)))[:FILES_A_RUN]:
+                await transcripts.note(ref, found[ref])
+    return await transcripts.due()
+
+
+@task(cache_policy=NO_CACHE)
+async def have_heard(
+    service: SpeechService,
+    database: Database,
+    recordings: Sequence[Recording],
+    report: TranscriptsReport,
+) -> TranscriptsReport:
+    """Submit what was not, and fetch what was heard; each recording fails alone.
+
+    Safe to repeat: a recording is one job, whoever submits it how often, and ends once.
+    """
+    gate, transcripts = asyncio.Semaphore(AT_ONCE), Transcripts(database)
+
+    async def one(recording: Recording) -> Outcome:
+        async with gate:
+            return await _tried(service, transcripts, recording)
+
+    report.outcomes += await asyncio.gather(*map(one, recordings))
+    return report
+
+
+async def publish_transcripts(report: TranscriptsReport) -> None:
+    """Leave a table of the run, and tell a person of what failed or waits for long."""
+    rows = [
+        {"id": each.recording.id, "recording": each.recording.ref, "is": each.word, "why": each.why}
+        for each in report.outcomes
+    ]
+    if rows:
+        await acreate_table_artifact(rows, key="transcripts", description="Recordings of this run")
+    await tell_denied(each.error for each in report.outcomes)
+    failed = [(each.recording.id, each.why) for each in report.outcomes if each.word == "failed"]
+    if failed:
+        await tell_if_possible(recordings_failed_text(failed))
+    waits = [e for e in report.outcomes if e.word == "waits" and e.recording.tries + 1 == TOLD_AT]
+    if waits:
+        await tell_if_possible(recordings_wait_text(len(waits), waits[0].why))
+
+
+async def _tried(service: SpeechService, transcripts: Transcripts, recording: Recording) -> Outcome:
+    try:
+        result = await _heard(service, transcripts, recording)
+    except Rejected as exc:
+        result = str(exc)
+    except PotokError as exc:
+        if datetime.now(UTC) - recording.created_at > GIVEN_UP_AFTER:
+            result = str(exc)
+        else:
+            pause = next_look(recording.tries + 1)
+            await transcripts.look_again(recording.id, pause, str(exc))
+            log.warning("recording.waits id=%d kind=%s", recording.id, type(exc).__name__)
+            return Outcome(recording, "waits", str(exc), exc)
+    if result is None:
+        return Outcome(recording, "submitted")
+    if isinstance(result, Transcript) and recording.place.path:
+        folder = Folder(Path(str(service.folder)))
+        await asyncio.to_thread(folder.write, recording.place, result, datetime.now(UTC))
+    await transcripts.end(recording.id, result)
+    if isinstance(result, str):
+        log.warning("recording.failed id=%d reason=%s", recording.id, result)
+        return Outcome(recording, "failed", result)
+    seconds = f"{result.duration_s:.0f} s by {result.model}"
+    log.info("recording.heard id=%d seconds=%.0f", recording.id, result.duration_s)
+    return Outcome(recording, "heard" if result.text else "silent", seconds)
+
+
+async def _heard(
+    service: SpeechService, transcripts: Transcripts, recording: Recording
+) -> Transcript | str | None:
+    """What a recording says, or why nobody knows; None: it is being heard."""
+    speech = service.client()
+    if recording.job_id is not None:
+        job = await speech.fetch(recording.job_id)
+        if job is not None and job.result is None:
+            await _show_progress(transcripts, recording, job)
+            return None
+        if job is not None:
+            return job.result
+    async with _sound_of(service, recording.place) as sound:
+        job_id = await speech.submit(
+            sound,
+            JobWishes(language=service.language, words=True),
+            key=f"transcript-{recording.id}-{recording.created_at.timestamp():.0f}",
+            ref=str(recording.id),
+            callback_url=service.callback_url,
+        )
+    await transcripts.submitted(recording.id, job_id)
+    log.info("recording.submitted id=%d job=%s", recording.id, job_id)
+    return None
+
+
+async def _show_progress(transcripts: Transcripts, recording: Recording, job: JobSeen) -> None:
+    artifact_id: UUID | None = recording.artifact_id
+    percent = min(100.0, 100 * job.done_s / job.of_s) if job.of_s else 0.0
+    if artifact_id is not None:
+        await aupdate_progress_artifact(artifact_id, percent)
+    elif job.of_s >= LONG_S:
+        words = f"Recording {recording.id}: heard of {job.of_s:.0f} s"
+        key = f"transcript-{recording.id}"
+        artifact_id = await acreate_progress_artifact(percent, key=key, description=words)
+    await transcripts.look_again(recording.id, POLL_EVERY, artifact_id=artifact_id)
+
+
+@asynccontextmanager
+async def _sound_of(service: SpeechService, place: Place) -> AsyncIterator[Path]:
+    """A recording as a file, for as long as the block lasts."""
+    if place.path is not None:
+        yield Folder(Path(str(service.folder))).sound(place)
+        return
+    with tempfile.TemporaryDirectory(prefix="potok-") as folder:
+        path = Path(folder) / "recording"
+        if place.file_id is not None:
+            bot = await load(TelegramBot, str(place.bot))
+            async with bot.open() as telegram:
+                path.write_bytes(await telegram.fetch_file(place.file_id))
+        else:
+            async with Outside(frozenset(service.allowed_hosts)) as outside:
+                await outside.fetch(str(place.url), path, FILE_LIMIT_BYTES)
+            await asyncio.to_thread(_check_digest, path, place.sha256)
+        yield path
+
+
+def _check_digest(path: Path, sha256: str | None) -> None:
+    if sha256 is None:
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256.lower():
+        raise Rejected("what is at the address has another sha256 than the message says")
