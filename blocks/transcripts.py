@@ -129,6 +129,19 @@ async def publish_transcripts(report: TranscriptsReport) -> None:
         await tell_if_possible(recordings_wait_text(len(waits), waits[0].why))
 
 
+async def show_progress(transcripts: Transcripts, recording: Recording, job: JobSeen) -> None:
+    """Note how far a recording is; a long one has a bar among Prefect's artifacts."""
+    artifact_id: UUID | None = recording.artifact_id
+    percent = min(100.0, 100 * job.done_s / job.of_s) if job.of_s else 0.0
+    if artifact_id is not None:
+        await aupdate_progress_artifact(artifact_id, percent)
+    elif job.of_s >= LONG_S:
+        words = f"Recording {recording.id}: heard of {job.of_s:.0f} s"
+        key = f"transcript-{recording.id}"
+        artifact_id = await acreate_progress_artifact(percent, key=key, description=words)
+    await transcripts.look_again(recording.id, POLL_EVERY, artifact_id=artifact_id)
+
+
 async def _tried(service: SpeechService, transcripts: Transcripts, recording: Recording) -> Outcome:
     try:
         result = await _heard(service, transcripts, recording)
@@ -164,7 +177,7 @@ async def _heard(
     if recording.job_id is not None:
         job = await speech.fetch(recording.job_id)
         if job is not None and job.result is None:
-            await _show_progress(transcripts, recording, job)
+            await show_progress(transcripts, recording, job)
             return None
         if job is not None:
             return job.result
@@ -179,18 +192,6 @@ async def _heard(
     await transcripts.submitted(recording.id, job_id)
     log.info("recording.submitted id=%d job=%s", recording.id, job_id)
     return None
-
-
-async def _show_progress(transcripts: Transcripts, recording: Recording, job: JobSeen) -> None:
-    artifact_id: UUID | None = recording.artifact_id
-    percent = min(100.0, 100 * job.done_s / job.of_s) if job.of_s else 0.0
-    if artifact_id is not None:
-        await aupdate_progress_artifact(artifact_id, percent)
-    elif job.of_s >= LONG_S:
-        words = f"Recording {recording.id}: heard of {job.of_s:.0f} s"
-        key = f"transcript-{recording.id}"
-        artifact_id = await acreate_progress_artifact(percent, key=key, description=words)
-    await transcripts.look_again(recording.id, POLL_EVERY, artifact_id=artifact_id)
 
 
 @asynccontextmanager

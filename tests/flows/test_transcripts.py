@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -144,6 +145,21 @@ class Watched(NamedTuple):
     stack: LiveStack
     folder: Path
     block: str
+
+
+async def test_a_service_that_is_killed_hears_it_after_it_is_back_and_once(
+    hearing: LiveStack,
+) -> None:
+    keys = [await say(hearing, VOICE) for _ in range(3)]
+
+    async def begun() -> bool:
+        return bool(await hearing.rows("select id from speech_jobs where state = 'running'"))
+
+    await eventually(begun)
+    hearing.send("speech", signal.SIGKILL)
+    rows = await hearing.settled([f"{key}:heard" for key in keys])
+    assert [row["outcome"]["result"] for row in rows] == ["lead"] * 3
+    assert len({row["outcome"]["lead_id"] for row in rows}) == 3
 
 
 @pytest.fixture
