@@ -1,4 +1,4 @@
-"""Groq over real HTTP: OpenAI's chat, and a 400 for whatever it does not know.
+"""Groq over real HTTP: OpenAI's chat, Whisper, and a 400 for whatever it does not know.
 
 Source: facts of 2026-11-22; strictness from janhq/jan#8136 and vercel/ai#8057, the page for a
 caller who is blocked from cloudflare/cloudflared#1344, read 2026-11-25.
@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deployments.sandbox import groq_speech
 from deployments.sandbox.model_chat import (
     asked_in,
     deltas_of,
@@ -64,12 +65,34 @@ class Groq(Vendor):
         {"error": {"message": "Internal Server Error", "type": "internal_server_error"}}, "error"
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.hearing = groq_speech.Hearing()
+
     def routes(self) -> list[Route]:
-        """Chat only: there are no embeddings and no completions of the old kind."""
+        """Chat and Whisper: there are no embeddings and no completions of the old kind."""
         return [
             self.shows("/openai/v1/models", _models),
             self.asks("/openai/v1/chat/completions", self._completion),
+            self.hears("/openai/v1/audio/transcriptions", self._transcription),
         ]
+
+    def control(self) -> list[Route]:
+        """As of every vendor, and what is heard."""
+
+        async def hear(request: Request) -> Response:
+            try:
+                self.hearing = groq_speech.hearing_from(await request.body())
+            except ValueError as error:
+                return JSONResponse({"error": str(error)}, status_code=422)
+            return JSONResponse(self.hearing.model_dump())
+
+        return [*super().control(), Route("/speech", hear, methods=["POST"])]
+
+    def reset(self) -> None:
+        """Also what is heard."""
+        super().reset()
+        self.hearing = groq_speech.Hearing()
 
     def check_caller(self, request: Request) -> None:
         """Everything needs a key."""
@@ -104,8 +127,16 @@ class Groq(Vendor):
         asked = f"{request.method} {request.url.path.removeprefix('/groq')}"
         return Refused(404, f"Unknown request URL: {asked}.", "unknown_url")
 
+    def _transcription(self, call: Call) -> Reply:
+        check(call.model, "model is required")
+        if call.model not in groq_speech.MODELS:
+            raise self.no_model(call.model)
+        return self.hearing.answer(call.body, call.number, is_empty=call.spoiled_by == "empty")
+
     def _completion(self, call: Call) -> Reply:
         _check(call.body)
+        can_talk = call.model not in groq_speech.MODELS
+        check(can_talk, f"The model `{call.model}` does not support chat completions")
         if call.model not in MODELS:
             raise self.no_model(call.model)
         said = call.said(asked_in(call.body, _thinks(call.body)))
@@ -184,6 +215,7 @@ def _usage(said: Said) -> Json:
 
 
 def _models(call: Call) -> Reply:
+    heard = dict.fromkeys(groq_speech.MODELS, ("OpenAI", 448, 448))
     data = [
         {
             "id": name,
@@ -194,6 +226,6 @@ def _models(call: Call) -> Reply:
             "context_window": context,
             "max_completion_tokens": longest,
         }
-        for name, (owner, context, longest) in MODELS.items()
+        for name, (owner, context, longest) in (MODELS | heard).items()
     ]
     return document({"object": "list", "data": data})

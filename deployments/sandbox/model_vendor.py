@@ -45,7 +45,7 @@ from starlette.routing import Route, Router, request_response
 
 from deployments.sandbox.failures import Failure, Failures
 from deployments.sandbox.model_control import model_control
-from deployments.sandbox.model_door import body_from, entry_of
+from deployments.sandbox.model_door import entry_of, form_in, json_in
 from deployments.sandbox.model_stream import JSON, MIDSTREAM, Reply, Spoiling, Telling
 from deployments.sandbox.model_talk import Asked, Json, Said, answer_to
 from deployments.sandbox.refusals import Refused
@@ -87,6 +87,7 @@ class Call:
 
 
 Respond = Callable[[Call], Reply]
+Reading = Callable[[Request], Awaitable[Json]]
 
 
 class Vendor(ABC):
@@ -178,6 +179,10 @@ class Vendor(ABC):
         """A call of a model."""
         return Route(path, self._endpoint(respond, True), methods=["POST"])
 
+    def hears(self, path: str, respond: Respond) -> Route:
+        """A call of a model with a recording, in a form: see `form_in`."""
+        return Route(path, self._endpoint(respond, True, form_in), methods=["POST"])
+
     def shows(self, path: str, respond: Respond, method: str = "GET") -> Route:
         """A call that needs no model."""
         return Route(path, self._endpoint(respond, False), methods=[method])
@@ -192,14 +197,13 @@ class Vendor(ABC):
         return Response(body, refused.status, headers=headers, media_type=JSON)
 
     def _endpoint(
-        self, respond: Respond, asks_model: bool
+        self, respond: Respond, asks_model: bool, reading: Reading = json_in
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            raw = await request.body()
-            self._note(request, raw)
+            self._note(request, await request.body())
             try:
                 self.check_caller(request)
-                call = Call(next(self.numbers), body_from(raw), request.path_params)
+                call = Call(next(self.numbers), await reading(request), request.path_params)
                 method = request.url.path.rpartition("/")[2]
                 failure = self.failures.next_for(method, call.model, not asks_model)
                 return self._answer(respond, call, failure, asks_model)
