@@ -5,6 +5,7 @@ The router is the one of the door, in this process: the same table, limits, fall
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from prefect import get_client
 from prefect.blocks.core import Block
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl, SecretStr, ValidationError
 
 from blocks._load import BLOCK_FOR_S, load
 from blocks._retry import retried
@@ -26,11 +27,15 @@ from lib.clients.providers import Providers
 from lib.clients.ways import Egress, Ways
 from lib.domain.llm import asks
 from lib.domain.llm.exchange import Ask, Question
+from lib.domain.llm.names import SPEECH
 from lib.domain.llm.table import UnknownModel
+from lib.domain.llm.transcriptions import Sound, transcription
 from lib.domain.llm.wire import Json
+from lib.domain.speech_jobs import JobWishes
+from lib.domain.transcripts import Transcript
 from lib.errors import PotokError, Rejected, Unavailable
 from lib.router.board import Board
-from lib.router.outcomes import reason_of
+from lib.router.outcomes import CANNOT, NobodyAnswered, reason_of
 from lib.router.record import Record
 from lib.router.router import Router
 from lib.router.shelf import Shelf
@@ -43,6 +48,7 @@ from lib.store.llm.slots import Slots
 log = logging.getLogger(__name__)
 
 HEALTH_FOR_S = 5.0
+HEAD_BYTES = 64
 
 
 class ModelProvider(Block):
@@ -138,6 +144,56 @@ async def embed(texts: Sequence[str], alias: str = "embed") -> list[list[float]]
     body = {"model": alias, "input": list(texts)}
     answer = await _asked(asks.embeddings(Question(body, b"", {})))
     return [entry["embedding"] for entry in answer["data"]]
+
+
+@retried
+async def transcribe(
+    sound: Path,
+    *,
+    language: str | None = None,
+    words: bool = False,
+    prompt: str | None = None,
+    alias: str = SPEECH,
+) -> Transcript:
+    """What is said in a recording, by whoever hears for an alias.
+
+    Args:
+        sound: the recording, as it came: OGG, MP3, M4A, WAV, FLAC or WebM.
+        language: ISO 639-1; None: as it is heard.
+        words: with the times of each word.
+        prompt: words that are likely in it, such as names.
+        alias: of the table, or a real model.
+
+    Raises:
+        Rejected: it is no recording, a wish is wrong, or it is too large for every candidate.
+        Unavailable: nobody heard it: no candidate answered, none has a key, or the table has no
+            such alias.
+    """
+    try:
+        wishes = JobWishes(language=language, words=words, prompt=prompt)
+    except ValidationError as exc:
+        raise Rejected(f"`{exc.errors()[0]['loc'][0]}` is not such as is taken") from None
+    ask = transcription(alias, await asyncio.to_thread(_sound_at, sound), wishes)
+    try:
+        return Transcript.model_validate(await _asked(ask))
+    except UnknownModel as exc:
+        raise Unavailable(f"nobody hears recordings here: {exc}") from exc
+    except NobodyAnswered as exc:
+        if {each.reason for each in exc.tries} == {CANNOT}:
+            raise Rejected(str(exc)) from exc
+        raise
+
+
+def _sound_at(path: Path) -> Sound:
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        size_bytes = path.stat().st_size
+    except OSError as exc:
+        raise Rejected(f"the recording cannot be read: {exc.strerror}") from exc
+    if not head:
+        raise Rejected("the recording is empty")
+    return Sound(path, size_bytes, head)
 
 
 async def _asked(ask: Ask) -> Json:

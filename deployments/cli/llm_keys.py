@@ -69,7 +69,8 @@ def create(
     may = table.permissions.get(new.name, new.names)
     if new.name in table.permissions:
         out.print(f"`permissions` of llm.yaml count: {', '.join(may)}\n", markup=False)
-    print_facts(out, settings_of_tools(settings.llm_url, table, may), indent=0)
+    speech_url = settings.speech_url if settings.has_speech else None
+    print_facts(out, settings_of_tools(settings.llm_url, table, may, speech_url), indent=0)
     if usage_page:
         out.print(f"\nusage: {settings.llm_url}/usage, any user name, the key as the password")
 

@@ -36,6 +36,7 @@ def _row(candidate: Candidate, health: Health | None) -> dict[str, Any]:
         "first_token_ms": health.first_token_ms if health else None,
         "price_in_usd": price_in,
         "price_out_usd": price_out,
+        "price_hour_usd": price.hour if price and price.hour else None,
         "retires": str(candidate.retires) if candidate.retires else None,
         "probed_at": health.checked_at if health else None,
     }
@@ -49,7 +50,7 @@ def models_table(rows: list[dict[str, Any]]) -> Shown:
         shown.add_column(title, no_wrap=True, overflow="ellipsis")
     before = ""
     for row in rows:
-        ms, priced = row["first_token_ms"], row["price_in_usd"] is not None
+        ms = row["first_token_ms"]
         state = row["state"] or "not probed yet"
         colour = "dim" if row["state"] is None else "green" if state in WELL else "red"
         shown.add_row(
@@ -57,11 +58,19 @@ def models_table(rows: list[dict[str, Any]]) -> Shown:
             Text(on_screen(f"{row['provider']}/{row['model']}")),
             Text(on_screen(state), colour),
             f"{ms:.0f} ms" if ms is not None else "",
-            f"{row['price_in_usd']:f} / {row['price_out_usd']:f}" if priced else "",
+            _price(row),
             row["retires"] or "",
         )
         before = row["alias"]
     return shown
+
+
+def _price(row: dict[str, Any]) -> str:
+    """What a model costs; "" when nobody knows it."""
+    if row["price_hour_usd"] is not None:
+        return f"{row['price_hour_usd']:f} / hour"
+    known = row["price_in_usd"] is not None
+    return f"{row['price_in_usd']:f} / {row['price_out_usd']:f}" if known else ""
 
 
 def usage_table(rows: list[dict[str, Any]], by: str) -> Shown:

@@ -18,6 +18,7 @@ import orjson
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 from lib.clients.ways import Ways
+from lib.domain.llm.exchange import Form
 from lib.domain.llm.refusals import refusal_from, said_in, status_in
 from lib.domain.llm.table import Kind, Provider
 from lib.errors import Denied, PotokError, Rejected, Unavailable
@@ -51,7 +52,7 @@ class Providers:
         provider: Provider,
         key: str | None,
         path: str,
-        payload: bytes | None,
+        payload: bytes | Form | None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A provider's answer with a good status, its body still to be read.
@@ -60,22 +61,25 @@ class Providers:
             provider: whom to ask.
             key: its credential.
             path: below its base URL.
-            payload: JSON to be posted; None: a GET.
+            payload: JSON to be posted, or a form with a file; None: a GET.
             headers: of the client, that are to go on as they are.
 
         Raises:
             PotokError: see `refusal_from`; Unavailable also when it cannot be reached.
+            Rejected: also when the form's file cannot be read.
         """
-        sent = {"content-type": "application/json", **OF_OURS.get(provider.kind, {})}
+        sent = dict(OF_OURS.get(provider.kind, {}))
+        if not isinstance(payload, Form):  # aiohttp names a form's type, with its boundary
+            sent["content-type"] = "application/json"
         sent |= headers or {}
         sent |= _authorization(provider.kind, key)
-        with translated():
+        with translated(), _data(payload) as data:
             async with (
                 self.ways.session(provider.egress) as session,
                 session.request(
                     "GET" if payload is None else "POST",
                     provider.base_url.rstrip("/") + path,
-                    data=payload,
+                    data=data,
                     headers=sent,
                     allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(sock_connect=provider.timeouts.connect),
@@ -160,6 +164,24 @@ def translated() -> Iterator[None]:
         raise Unavailable("the proxy does not let it through") from exc
     except (aiohttp.ClientError, OSError) as exc:
         raise Unavailable(f"it hung up ({type(exc).__name__})") from exc
+
+
+@contextmanager
+def _data(payload: bytes | Form | None) -> Iterator[bytes | aiohttp.FormData | None]:
+    """What aiohttp sends; a form's file is open meanwhile, and read piece by piece."""
+    if not isinstance(payload, Form):
+        yield payload
+        return
+    try:
+        file = payload.file.open("rb")
+    except OSError as exc:
+        raise Rejected(f"the recording cannot be read: {exc.strerror}") from exc
+    with file:
+        data = aiohttp.FormData(quote_fields=False)  # else `[]` in a name is sent as %5B%5D
+        for name, value in payload.fields:
+            data.add_field(name, value)
+        data.add_field("file", file, filename=payload.filename)
+        yield data
 
 
 def _authorization(kind: Kind, key: str | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from lib.clients.providers import Providers, key_for, read, translated
 from lib.domain.llm import asks
 from lib.domain.llm.dialects import Stamp
 from lib.domain.llm.exchange import Exchange, Question
-from lib.domain.llm.table import Candidate, Provider, Table
+from lib.domain.llm.table import Candidate, Gives, Provider, Table
 from lib.domain.routing import (
     DOWN,
     NO_MODEL,
@@ -62,11 +62,11 @@ class Probe:
 
     async def look(self, table: Table) -> list[Finding]:
         """What was found of every candidate, each once; providers are asked at the same time."""
-        by_provider: dict[str, dict[str, tuple[Candidate, bool]]] = {}
+        by_provider: dict[str, dict[str, tuple[Candidate, Gives]]] = {}
         for alias in table.aliases.values():
             for candidate in alias.candidates:
                 known = by_provider.setdefault(candidate.provider, {})
-                known[candidate.model] = (candidate, alias.embeds)
+                known[candidate.model] = (candidate, alias.gives)
         looks = [
             self._provider(table.providers[name], list(models.values()))
             for name, models in by_provider.items()
@@ -75,7 +75,7 @@ class Probe:
         return told_apart(found, await self._elsewhere(table, found))
 
     async def _provider(
-        self, provider: Provider, models: list[tuple[Candidate, bool]]
+        self, provider: Provider, models: list[tuple[Candidate, Gives]]
     ) -> list[Finding]:
         try:
             seen = await self._seen(provider)
@@ -87,20 +87,24 @@ class Probe:
         return [await self._model(provider, seen, *each) for each in models]
 
     async def _model(
-        self, provider: Provider, seen: _Seen, candidate: Candidate, embeds: bool
+        self, provider: Provider, seen: _Seen, candidate: Candidate, gives: Gives
     ) -> Finding:
         found = _finding(candidate, OK)
         if candidate.model in seen.prices:
             price_in, price_out = seen.prices[candidate.model]
             found = replace(found, price_in=price_in, price_out=price_out)
+        if gives == "transcripts" and provider.kind == "openrouter":
+            return replace(found, state=UNTRIED)  # its list has none of those
         if seen.names is not None and not is_listed(candidate.model, seen.names):
             return replace(found, state=NO_MODEL, reason="not in the provider's list")
         is_loaded = seen.loaded is None or is_listed(candidate.model, seen.loaded)
+        if gives == "transcripts":  # a recording is no question for a token
+            return replace(found, state=UNTRIED)
         if provider.probe == "never" or (provider.probe == "loaded" and not is_loaded):
             return replace(found, state=UNTRIED)
         began = time.monotonic()
         try:
-            await self._first_token(provider, candidate, embeds)
+            await self._first_token(provider, candidate, gives == "vectors")
         except PotokError as exc:
             return replace(found, state=state_of(exc), reason=reason_of(exc))
         return replace(found, first_token_ms=(time.monotonic() - began) * 1000)

@@ -21,7 +21,7 @@ from lib.clients.providers import Providers, key_for, read, translated
 from lib.domain.llm.dialects import Stamp
 from lib.domain.llm.exchange import Ask, Exchange, Whole
 from lib.domain.llm.refusals import NoSuchModel, NotForThisModel
-from lib.domain.llm.table import Candidate, Provider, candidates_for, check_embeds
+from lib.domain.llm.table import Candidate, Provider, candidates_for, check_gives
 from lib.errors import Denied, PotokError, RateLimited, Unavailable
 from lib.router.board import Board
 from lib.router.outcomes import (
@@ -102,10 +102,10 @@ class Router:
 
         Raises:
             UnknownModel: no alias and no real model has this name.
-            NotForThisModel: it gives vectors and words are wanted, or the other way round.
+            NotForThisModel: it gives vectors and words are wanted, for example.
         """
         candidates_for(self.shelf.table, ask.name)
-        check_embeds(self.shelf.table, ask.name, embeds=ask.embeds)
+        check_gives(self.shelf.table, ask.name, ask.gives)
 
     def check_price(self, name: str) -> None:
         """Raise KeyForbids for a real model of which nobody knows what it costs: no budget holds.
@@ -234,7 +234,11 @@ class Router:
                     async with (
                         asyncio.timeout_at(first_at) as limit,
                         self.providers.asked(
-                            provider, key, exchange.path, exchange.payload, exchange.headers
+                            provider,
+                            key,
+                            exchange.path,
+                            exchange.form or exchange.payload,
+                            exchange.headers,
                         ) as response,
                     ):
                         answering = _Answering(exchange, response, candidate, limit, ends_at)

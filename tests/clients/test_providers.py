@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from starlette.routing import Route
 
 from lib.clients.providers import Providers, read
 from lib.clients.ways import DIRECT, Egress, Ways
+from lib.domain.llm.exchange import Form
 from lib.domain.llm.refusals import NoSuchModel
 from lib.domain.llm.table import Provider, Timeouts
 from lib.errors import Denied, PotokError, RateLimited, Rejected, Unavailable
@@ -94,6 +96,24 @@ async def test_each_kind_is_asked_in_its_own_way(
     url: str, ways: Ways, kind: str, name: str, value: str
 ) -> None:
     assert (await echoed(ways, provider(url, kind)))["headers"][name] == value
+
+
+async def test_a_form_goes_with_its_file(url: str, ways: Ways, tmp_path: Path) -> None:
+    path = tmp_path / "a.ogg"
+    path.write_bytes(b"OggS" + b"x" * 300_000)
+    form = Form((("grains[]", "word"), ("grains[]", "segment")), path, "sound.ogg")
+    async with Providers(ways).asked(provider(url, "openrouter"), "k-1", "/echo", form) as response:
+        echo = orjson.loads(await read(response))
+    assert echo["headers"]["authorization"] == "Bearer k-1"
+    assert echo["headers"]["x-title"] == "potok"
+    assert echo["headers"]["content-type"].startswith("multipart/form-data; boundary=")
+    assert int(echo["headers"]["content-length"]) == len(echo["body"])
+    assert echo["body"].count('name="grains[]"') == 2
+    assert "OggS" + "x" * 300_000 in echo["body"]
+    path.unlink()
+    with pytest.raises(Rejected, match="the recording cannot be read: No such file"):
+        async with Providers(ways).asked(provider(url), None, "/echo", form):
+            pass
 
 
 async def test_a_provider_without_a_key_is_sent_none(url: str, ways: Ways) -> None:

@@ -44,6 +44,7 @@ async def test_a_probe_writes_what_the_doors_choose_by(stack: LiveStack) -> None
     assert priced["price_in_usd"] > 0
     assert priced["price_out_usd"] > priced["price_in_usd"]
     assert found["ollama/qwen3:30b"]["ok"]
+    assert found["groq/whisper-large-v3-turbo"]["state"] == "not tried"
     [table] = await stack.artifacts(run)
     assert {row["model"] for row in table} == set(found)
     shown = {"flow_run_id": {"any_": [str(run)]}, "type": {"any_": ["markdown"]}}

@@ -164,6 +164,8 @@ async def test_models_are_listed_with_the_last_probe(potok: Potok, db: Database)
     lines = [line.split() for line in said.splitlines()]
     assert ["main", "ollama/qwen3:30b", "ok", "81", "ms"] in lines
     assert ["openrouter/deepseek/deepseek-r1-0528", "blocked", "0.6", "/", "2.2"] in lines
+    hears = ["groq/whisper-large-v3", "not", "probed", "yet", "0.111", "/", "hour"]
+    assert hears in lines
     rows = json.loads((await potok("llm", "models", "--json", DATABASE_URL=db.dsn))[1])
     assert {row["alias"] for row in rows} == set(yaml.safe_load(TABLE.read_text())["aliases"])
     [sonnet] = [row for row in rows if row["model"] == "claude-sonnet-4-5"]

@@ -58,7 +58,8 @@ async def test_the_list_says_what_was_spent_what_counts_and_until_when(
         ("embed", ("Continue, embeddings", "model embed", "Ollama clients"), ("Claude", "WebUI")),
         ("*", ("ANTHROPIC_DEFAULT_HAIKU_MODEL=fast", "task model fast", "Dify, embeddings"), ()),
         ("main", ("add the model main", "function calling Tool Call"), ("autocomplete", "embed")),
-        ("groq/*", ("model groq/<model id>",), ("embed",)),
+        ("groq/*", ("model groq/<model id>",), ("embed", "Speech to text")),
+        ("speech", ("Speech to text", "set SPEECH_MODEL"), ("OpenAI clients", "Claude")),
         (
             "main,qwen2.5-coder-autocomplete",
             ("model: qwen2.5-coder-autocomplete, apiBase", "roles: [autocomplete]"),
@@ -74,6 +75,16 @@ async def test_the_settings_are_those_of_what_the_key_may(
         assert words in said
     for words in lacks:
         assert words not in said
+
+
+async def test_a_key_for_recordings_says_where_they_go(
+    potok: Potok, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECH_MODEL", "base")
+    for names in ("speech", "*"):
+        _, said = await create(potok, db, "--tool", f"tool-{names}", "--aliases", names)
+        line = "Speech to text             base_url=http://127.0.0.1:8200/v1, the key as api_key"
+        assert " ".join(line.split()) in " ".join(said.split())
 
 
 async def test_what_will_be_missed_is_a_warning(potok: Potok, db: Database, tmp_path: Path) -> None:

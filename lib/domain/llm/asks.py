@@ -195,7 +195,7 @@ def _vectors(door: str, client: ClientDialect, question: Question, exchange: Exc
 
     body, name = question.body, model_in(question.body)
     key = _cache_key(body)
-    return Ask(door, name, False, SSE_MEDIA, exchange, fail, key, body, embeds=True)
+    return Ask(door, name, False, SSE_MEDIA, exchange, fail, key, body, gives="vectors")
 
 
 def _is_certain(body: Json) -> bool:

@@ -61,4 +61,5 @@ def ordered(
 def _price(candidate: Candidate, found: Health) -> float:
     if found.price is not None:
         return float(found.price)
-    return float(candidate.price.input + candidate.price.output) if candidate.price else 0.0
+    price = candidate.price
+    return float(price.input + price.output + price.hour) if price else 0.0

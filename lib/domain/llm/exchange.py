@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lib.domain.llm.dialects import Decoder, Encoder, Stamp
-from lib.domain.llm.table import Candidate, Kind
+from lib.domain.llm.table import Candidate, Gives, Kind
 from lib.domain.llm.usage import Usage
 from lib.domain.llm.wire import Json, Reader
 
@@ -35,6 +36,21 @@ class Streaming:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What is posted as multipart/form-data.
+
+    Attributes:
+        fields: a name may stand there several times.
+        file: where the file of the field ``file`` lies; it is read as it is sent.
+        filename: what the provider is told that it is called.
+    """
+
+    fields: tuple[tuple[str, str], ...]
+    file: Path
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One question to one provider.
 
@@ -45,6 +61,7 @@ class Exchange:
             an error after all.
         streaming: gives what reads a stream.
         headers: of the client that go on to a provider of its own dialect.
+        form: what is posted instead of the payload.
     """
 
     path: str
@@ -52,6 +69,7 @@ class Exchange:
     whole: Callable[[bytes], Whole]
     streaming: Callable[[], Streaming]
     headers: dict[str, str] = field(default_factory=dict)
+    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +103,7 @@ class Ask:
         text: what the client wrote, for a key that keeps texts.
         estimate: the answer where no candidate is Anthropic's, which alone counts tokens; None:
             the question is none of those.
-        embeds: whether vectors are wanted, and no words.
+        gives: what is wanted.
     """
 
     door: str
@@ -97,4 +115,4 @@ class Ask:
     cache_key: bytes | None
     text: Json
     estimate: bytes | None = None
-    embeds: bool = False
+    gives: Gives = "words"

@@ -13,7 +13,7 @@ from lib.domain.llm.table import Table, candidates_for
 from lib.errors import Rejected
 
 ALL = "*"
-SPEECH = "speech"  # no model of the table: the speech service
+SPEECH = "speech"  # the speech service; in the table, who else hears recordings
 _ALL_OF = "/*"
 _LATEST = ":latest"
 

@@ -35,7 +35,9 @@ def refusal_from(status: int, said: str, retry_after_s: float | None = None) -> 
         return Denied(words)
     if status == 404:
         return NoSuchModel(words)
-    if status == 501:  # Ollama, of a model without embeddings: it is well, and will never do it
+    # Ollama, of a model without embeddings: it is well, and will never do it. 413: too large for
+    # this one; another takes more.
+    if status in {413, 501}:
         return NotForThisModel(words)
     if status == 429:
         return RateLimited(words, PAUSE_S if retry_after_s is None else retry_after_s)

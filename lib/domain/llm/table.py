@@ -5,7 +5,7 @@ It is ``deployments/llm.yaml``; here is what it may say, and whether it makes se
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -18,8 +18,11 @@ from lib.domain.llm.table_words import keep_alive_from, near, words_of
 from lib.errors import Rejected
 
 SUGGESTED = 3  # names at most
+USD_PLACES = 12
 Kind = Literal["ollama", "openai", "openrouter", "groq", "anthropic"]
 Order = Literal["listed", "price", "latency"]
+Gives = Literal["words", "vectors", "transcripts"]
+HEARING: tuple[Kind, ...] = ("groq", "openai", "openrouter")  # kinds that take recordings
 Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 KeepAlive = Annotated[str | int | None, BeforeValidator(keep_alive_from)]
@@ -65,21 +68,31 @@ class Provider(_Strict):
 
 
 class Price(_Strict):
-    """US dollars for a million tokens; what a provider reports itself counts over it."""
+    """US dollars for a million tokens; what a provider reports itself counts over it.
+
+    Attributes:
+        hour: for an hour of a recording, whatever it has of tokens.
+    """
 
     input: Usd = Decimal(0)
     output: Usd = Decimal(0)
     cached: Usd | None = None
+    hour: Usd = Decimal(0)
 
-    def of(self, prompt: int, cached: int, completion: int) -> Decimal:
-        """Dollars for a call; ``cached`` is a part of ``prompt``."""
+    def of(self, prompt: int, cached: int, completion: int, sound_s: float = 0.0) -> Decimal:
+        """Dollars for a call; ``cached`` is a part of ``prompt``, ``sound_s`` a recording's."""
         cheap = self.input if self.cached is None else self.cached
         fresh = max(prompt - cached, 0)
-        return (fresh * self.input + cached * cheap + completion * self.output) / 1_000_000
+        tokens = (fresh * self.input + cached * cheap + completion * self.output) / 1_000_000
+        return tokens + round(Decimal(str(sound_s)) * self.hour / 3600, USD_PLACES)
 
 
 class Candidate(_Strict):
-    """A model of a provider that may answer for an alias; see `Options` for what it may set."""
+    """A model of a provider that may answer for an alias; see `Options` for what it may set.
+
+    Attributes:
+        limit_mb: the largest recording that it takes; None: what is known of its provider.
+    """
 
     provider: str
     model: str = Field(min_length=1)
@@ -87,6 +100,7 @@ class Candidate(_Strict):
     keep_alive: KeepAlive = None
     think: bool | Literal["low", "medium", "high"] | None = None
     max_tokens: int | None = Field(default=None, ge=1)
+    limit_mb: int | None = Field(default=None, ge=1, le=1000)
     temperature: bool = True
     extra: dict[str, Any] | None = None
     price: Price | None = None
@@ -111,12 +125,19 @@ class Alias(_Strict):
     Attributes:
         order: by what candidates are ordered: as listed here, by price, or by latency.
         embeds: they give vectors, and no words.
+        hears: they write down recordings, and say nothing else.
     """
 
     candidates: tuple[Candidate, ...] = Field(min_length=1)
     order: Order = "listed"
     embeds: bool = False
+    hears: bool = False
     about: str = ""
+
+    @property
+    def gives(self) -> Gives:
+        """What is asked of it."""
+        return "transcripts" if self.hears else "vectors" if self.embeds else "words"
 
 
 class Table(_Strict):
@@ -142,6 +163,8 @@ class Table(_Strict):
         for name, alias in self.aliases.items():
             for candidate in alias.candidates:
                 _known(candidate.provider, self.providers, f"alias {name!r}: no provider")
+            if alias.hears:
+                _check_hears(name, alias, self.providers)
         for provider in self.models:
             _known(provider, self.providers, "models: no provider")
         for key, names in self.permissions.items():
@@ -194,20 +217,23 @@ def candidates_for(table: Table, name: str) -> Alias:
     raise UnknownModel(f"no model {name!r}: {near(name, table.aliases)}")
 
 
-def check_embeds(table: Table, name: str, *, embeds: bool) -> None:
-    """Raise NotForThisModel where an alias gives no vectors and they are wanted, or vectors alone.
+_NO = {"vectors": "makes no vectors", "transcripts": "hears no recordings"}
+_ONLY = {"vectors": "makes vectors only", "transcripts": "hears recordings only"}
+_DOES = {"words": "says words", "vectors": "makes vectors", "transcripts": "hears"}
+
+
+def check_gives(table: Table, name: str, wanted: Gives) -> None:
+    """Raise NotForThisModel where an alias gives something else than what is wanted.
 
     Of a real model nobody here knows which it gives: its provider says.
     """
     alias = table.aliases.get(name)
-    if alias is None or alias.embeds == embeds:
+    if alias is None or alias.gives == wanted:
         return
-    others = [f"`{other}`" for other, found in table.aliases.items() if found.embeds == embeds]
-    told = f"`{name}` makes no vectors" if embeds else f"`{name}` makes vectors only"
+    others = [f"`{other}`" for other, found in table.aliases.items() if found.gives == wanted]
+    told = f"`{name}` {_NO[wanted] if alias.gives == 'words' else _ONLY[alias.gives]}"
     if not others:
-        raise NotForThisModel(
-            f"{told}, and no alias of the table {'does' if embeds else 'says words'}"
-        )
+        raise NotForThisModel(f"{told}, and no alias of the table {_DOES[wanted]}")
     raise NotForThisModel(f"{told}: ask {' or '.join(others[:SUGGESTED])}")
 
 
@@ -222,6 +248,18 @@ def _listed(table: Table, name: str) -> Candidate | None:
     # One with a price, if there is: a budget has to count it.
     priced = [candidate for candidate in found if candidate.price is not None]
     return next(iter(priced or found), None)
+
+
+def _check_hears(name: str, alias: Alias, providers: Mapping[str, Provider]) -> None:
+    if alias.embeds:
+        raise ValueError(f"alias {name!r}: `embeds` and `hears` are two things: make two aliases")
+    for candidate in alias.candidates:
+        kind = providers[candidate.provider].kind
+        if kind not in HEARING:
+            raise ValueError(
+                f"alias {name!r} hears, and {candidate.provider!r} is of kind {kind}, which takes"
+                f" no recordings: name a provider of kind {', '.join(HEARING)}"
+            )
 
 
 def _known(name: str, known: Collection[str], what: str) -> None:

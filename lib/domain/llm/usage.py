@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from lib.domain.llm.table import Price
-
-USD_PLACES = 12
+from lib.domain.llm.table import USD_PLACES, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +18,22 @@ class Usage:
         cached: of which the provider had already.
         completion: tokens that came out.
         usd: US dollars, as the provider says; None: it does not.
+        sound_s: seconds of a recording that was heard.
     """
 
     prompt: int = 0
     cached: int = 0
     completion: int = 0
     usd: Decimal | None = None
+    sound_s: float = 0.0
 
     def price(self, price: Price | None) -> Decimal | None:
         """US dollars: the provider's word, else by the table; None: nobody knows."""
         if self.usd is not None:
             return self.usd
-        return price.of(self.prompt, self.cached, self.completion) if price else None
+        if price is None:
+            return None
+        return price.of(self.prompt, self.cached, self.completion, self.sound_s)
 
 
 def usage_from(said: Any) -> Usage:

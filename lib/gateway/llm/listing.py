@@ -12,9 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lib.domain.llm.asks import ANTHROPIC, OLLAMA, OPENAI, model_in
-from lib.domain.llm.names import ALL, is_pattern, plain_name
+from lib.domain.llm.names import ALL, SPEECH, is_pattern, plain_name
 from lib.domain.llm.ollama_client import show_from, tags_from
-from lib.domain.llm.table import candidates_for
+from lib.domain.llm.table import Alias, UnknownModel, candidates_for
 from lib.errors import PotokError
 from lib.gateway.body import json_object_from, read_body
 from lib.gateway.llm.door import ErrorDialect, House, error_body, secret_in
@@ -52,7 +52,7 @@ def _of_openai_and_anthropic(house: House) -> list[Route]:
 
     async def one_model(key: Key, request: Request) -> Any:
         name = request.path_params["name"]
-        candidates_for(house.router.shelf.table, name)
+        _found(house, name)
         house.keyring.check_name(key, name)
         is_anthropic = "anthropic-version" in request.headers
         return _of_anthropic(name) if is_anthropic else _of_openai(name)
@@ -76,7 +76,7 @@ def _of_ollama(house: House) -> list[Route]:
         body = json_object_from(await read_body(request))
         named = model_in({"model": body.get("model") or body.get("name")})
         name = plain_name(house.router.shelf.table, named)
-        found = candidates_for(house.router.shelf.table, name)
+        found = _found(house, name)
         house.keyring.check_name(key, name)
         return show_from(name, embeds=found.embeds)
 
@@ -109,10 +109,20 @@ def _listing(
 
 
 def _names(house: House, key: Key) -> list[str]:
-    """What a key may ask for, the aliases in the table's order."""
+    """What a key may ask for here, the aliases in the table's order; recordings go elsewhere."""
     names, aliases = house.keyring.names(key), house.router.shelf.table.aliases
-    listed = [name for name in aliases if ALL in names or name in names]
-    return listed + [name for name in names if name not in aliases and not is_pattern(name)]
+    may = [name for name in aliases if ALL in names or name in names]
+    listed = [name for name in may if not aliases[name].hears]
+    real = [name for name in names if name not in aliases and not is_pattern(name)]
+    return listed + [name for name in real if name != SPEECH]
+
+
+def _found(house: House, name: str) -> Alias:
+    """Who answers here for a name; UnknownModel: nobody, or one who hears recordings."""
+    found = candidates_for(house.router.shelf.table, name)
+    if found.hears:
+        raise UnknownModel(f"{name!r} hears recordings, and this door takes none")
+    return found
 
 
 def _of_openai(name: str) -> dict[str, Any]:

@@ -16,15 +16,18 @@ from pydantic import BaseModel
 from deployments.settings import ROOT
 from lib.domain.llm.choice import Health, ordered
 from lib.domain.llm.circuit import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Circuit
+from lib.domain.llm.refusals import NotForThisModel
 from lib.domain.llm.table import (
     Alias,
     Candidate,
+    Gives,
     Price,
     Provider,
     Table,
     Timeouts,
     UnknownModel,
     candidates_for,
+    check_gives,
     table_from,
 )
 from lib.errors import Rejected
@@ -37,6 +40,7 @@ OF_THE_MAP = {
     "fast": "llama3.1:8b",
     "qwen2.5-coder-autocomplete": "qwen2.5-coder:1.5b",
     "embed": "nomic-embed-text",
+    "speech": "whisper-large-v3-turbo",
     "chimera": "tngtech/deepseek-r1t2-chimera",
     "groq-fast": "openai/gpt-oss-20b",
     "claude-sonnet": "claude-sonnet-4-5",
@@ -83,6 +87,22 @@ def test_a_model_that_retires_has_a_successor(name: str) -> None:
         ({"aliases": {"a": {"candidates": "x"}}}, "aliases.a.candidates: should be a list"),
         ({"providers": {"x": {"kind": "ollama", "base_url": "ftp://x"}}}, "such as http://127"),
         ({"cache_s": -1}, "cache_s"),
+        (
+            {"aliases": {"s": {"hears": True, "candidates": [{"provider": "here", "model": "w"}]}}},
+            "alias 's' hears, and 'here' is of kind ollama, which takes no recordings: name a"
+            " provider of kind groq, openai, openrouter",
+        ),
+        (
+            {
+                "aliases": {
+                    "s": {
+                        **{"hears": True, "embeds": True},
+                        "candidates": [{"provider": "here", "model": "w"}],
+                    }
+                }
+            },
+            "make two aliases",
+        ),
     ],
 )
 def test_a_wrong_table_is_refused_with_the_place(changes: dict[str, Any], words: str) -> None:
@@ -150,6 +170,35 @@ def test_a_price_counts_cached_tokens_apart() -> None:
     assert price.of(1_000_000, 0, 1_000_000) == Decimal(18)
     assert price.of(1_000_000, 1_000_000, 0) == Decimal("0.3")
     assert price.of(10, 20, 0) >= 0
+
+
+def test_a_recording_is_priced_by_the_hour() -> None:
+    price = Price(hour=Decimal("0.04"))
+    assert price.of(0, 0, 0, 3600.0) == Decimal("0.04")
+    assert price.of(0, 0, 0, 90.5) == Decimal("0.001005555556")
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "words"),
+    [
+        ("main", "transcripts", "`main` hears no recordings: ask `speech`"),
+        ("embed", "transcripts", "`embed` makes vectors only: ask `speech`"),
+        ("speech", "words", "`speech` hears recordings only: ask `main` or `code` or `reasoning`"),
+        ("speech", "vectors", "`speech` hears recordings only: ask `embed`"),
+    ],
+)
+def test_what_an_alias_does_not_give_is_refused(name: str, wanted: Gives, words: str) -> None:
+    table = table_from(SHIPPED)
+    with pytest.raises(NotForThisModel) as refused:
+        check_gives(table, name, wanted)
+    assert str(refused.value) == words
+    check_gives(table, name, table.aliases[name].gives)
+    check_gives(table, "groq/whatever", wanted)  # its provider says
+
+
+def test_where_no_alias_hears_that_is_said() -> None:
+    with pytest.raises(NotForThisModel, match="hears no recordings, and no alias of the table"):
+        check_gives(table_from(said()), "main", "transcripts")
 
 
 def alias(order: str = "listed") -> Alias:
