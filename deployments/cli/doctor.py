@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 import httpx
 from pydantic import SecretStr
@@ -16,6 +17,7 @@ from deployments.settings import Settings, unknown_variables, variable_of
 from deployments.stack import databases, pidfiles
 from lib.errors import PotokError, Rejected
 from lib.router.shelf import Shelf
+from lib.speech.weights import BASE, ensure_weights
 
 OK, MISSING, UNKNOWN, BROKEN, OFF = "ok", "missing", "unknown", "broken", "off"
 COLOURS = {OK: "green", MISSING: "yellow", UNKNOWN: "yellow", BROKEN: "red", OFF: "dim"}
@@ -52,9 +54,8 @@ async def examine(settings: Settings) -> list[Finding]:
         _deployments(settings, up),
         _door("gateway", f"{settings.gateway_url}/readyz", up, True),
         _door("models", f"{settings.llm_url}/healthz", up, True),
+        _speech(settings, up),
     ]
-    if settings.speech_model:
-        looks.append(_door("speech", f"{settings.speech_url}/healthz", up, True))
     if settings.is_sandbox:
         looks.append(_door("sandbox", f"{settings.sandbox_url}/healthz", up, True))
     else:
@@ -118,6 +119,25 @@ async def _door(name: str, url: str, up: bool, ours: bool) -> Finding:
     if ours and not up:
         return Finding(name, OFF, "starts with the stack")
     return await _ask(name, lambda client: client.get(url), url)
+
+
+async def _speech(settings: Settings, up: bool) -> Finding:
+    model, url = settings.speech_model, f"{settings.speech_url}/healthz"
+    if not settings.has_speech:
+        words = "neither SPEECH_MODEL nor SPEECH_URL is set: recordings are not heard"
+        return Finding("speech", OFF, words)
+    if not model:
+        return await _door("speech", url, up, ours=False)
+    if find_spec("faster_whisper") is None:
+        words = "its extra is not installed: pip install 'potok[speech]'"
+        return Finding("speech", BROKEN, words)
+    if model != BASE:  # which is put together where it is missing
+        try:
+            ensure_weights(model, settings.home)
+        except Rejected as exc:
+            return Finding("speech", BROKEN, f"SPEECH_MODEL: {exc}")
+    found = await _door("speech", url, up, ours=True)
+    return replace(found, words=f"{found.words}, model {model}")
 
 
 async def _telegram(settings: Settings) -> Finding:

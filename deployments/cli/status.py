@@ -104,7 +104,7 @@ def table(found: list[Row]) -> Table:
         shown.add_row(
             row.name,
             str(row.pid),
-            _span(row.uptime_s),
+            span_text(row.uptime_s),
             f"{row.memory_mb:.0f}",
             str(row.processes),
             str(row.port or ""),
@@ -114,7 +114,8 @@ def table(found: list[Row]) -> Table:
     return shown
 
 
-def _span(seconds: float) -> str:
+def span_text(seconds: float) -> str:
+    """A span of time for people: ``3 h 05 min``, ``5 min 20 s``, ``7 s``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lib.domain.transcripts import Transcript, detailed
 
 State = Literal["queued", "running", "succeeded", "failed"]
+STATES: tuple[State, ...] = ("queued", "running", "succeeded", "failed")
 CALLBACK_PAUSES = (
     *(timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2)),
     *(timedelta(hours=5), timedelta(hours=10), timedelta(hours=14), timedelta(hours=20)),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
-from lib.domain.speech_jobs import JobWishes, SpeechJob
+from lib.domain.speech_jobs import JobWishes, SpeechJob, State
 from lib.domain.transcripts import Transcript
+from lib.errors import Rejected
 from lib.store.engine import Database
 from lib.store.hold import HELD, Hold
 
@@ -54,6 +55,17 @@ _END = text(
     where id = :id and state in ('queued', 'running')
     """
 )
+_VIEW = f"""
+    select {_COLUMNS}, wishes, source_url, callback_url, callback_tries, callback_error,
+      case when callback = 'waiting' then callback_due_at end as callback_due_at,
+      (select name from llm_keys where llm_keys.id = key_id) as tool
+    from speech_jobs
+"""  # noqa: S608 — of our own words
+_NEWEST = text(
+    f"{_VIEW} where cast(:state as text) is null or state = :state"
+    " order by created_at desc, id limit :limit"
+)
+_BEGINNING = text(f"{_VIEW} where starts_with(id::text, :beginning) order by id limit 2")
 _DUE = text(
     f"""
     select {_COLUMNS}, callback_url, callback_tries from speech_jobs
@@ -108,6 +120,26 @@ class DueCallback:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as a person sees it.
+
+    Attributes:
+        tool: whose key it came by; None: nobody knows that key any more.
+        callback_tries: that were made since its callback was last begun.
+        callback_due_at: when it is tried next; None: it is not.
+    """
+
+    job: SpeechJob
+    tool: str | None
+    wishes: JobWishes
+    source_url: str | None
+    callback_url: str | None
+    callback_tries: int
+    callback_error: str | None
+    callback_due_at: datetime | None
+
+
 class SpeechJobs:
     """Queries on jobs."""
 
@@ -136,6 +168,25 @@ class SpeechJobs:
         async with self._database.transaction() as connection:
             row = (await connection.execute(_SHOW, {"id": job_id, "key_id": key_id})).first()
         return _job(row) if row else None
+
+    async def newest(self, state: State | None, limit: int) -> list[JobView]:
+        """The newest jobs of all keys, the newest first; None: in any state."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(_NEWEST, {"state": state, "limit": limit})
+            return [_view(row) for row in rows]
+
+    async def find(self, beginning: str) -> JobView:
+        """The job whose id begins so.
+
+        Raises:
+            Rejected: none does, or several do.
+        """
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(_BEGINNING, {"beginning": beginning})).all()
+        if len(rows) != 1:
+            told = "no job's id begins" if not rows else "the ids of several jobs begin"
+            raise Rejected(f"{told} with {beginning!r}: `potok speech jobs` lists them")
+        return _view(rows[0])
 
     async def next(self) -> Waiting | None:
         """The oldest job that nobody works on, also one whose listener died."""
@@ -189,6 +240,19 @@ class SpeechJobs:
         """Let a callback be sent anew; False: there is none to send."""
         async with self._database.transaction() as connection:
             return bool((await connection.execute(_AGAIN, {"id": job_id})).rowcount)
+
+
+def _view(row: Any) -> JobView:
+    return JobView(
+        _job(row),
+        row.tool,
+        JobWishes.model_validate(row.wishes),
+        row.source_url,
+        row.callback_url,
+        row.callback_tries,
+        row.callback_error,
+        row.callback_due_at,
+    )
 
 
 def _job(row: Any) -> SpeechJob:
