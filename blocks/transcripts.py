@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from blocks._events import Events
 from blocks._load import load
 from blocks._retry import retried
 from blocks.alerts import tell_denied, tell_if_possible
+from blocks.llm import transcribe
 from blocks.speech import SpeechService
 from blocks.telegram import TelegramBot
 from lib.clients.outside import Outside
@@ -33,7 +34,7 @@ from lib.domain.recordings import GIVEN_UP_AFTER, POLL_EVERY, Place, next_look
 from lib.domain.speech_jobs import JobWishes
 from lib.domain.texts import recordings_failed_text, recordings_wait_text
 from lib.domain.transcripts import Transcript
-from lib.errors import PotokError, Rejected
+from lib.errors import Denied, PotokError, Rejected, Unavailable
 from lib.speech.folder import Folder
 from lib.store.engine import Database
 from lib.store.transcripts import Recording, Transcripts
@@ -44,6 +45,7 @@ AT_ONCE = 4
 FILE_LIMIT_BYTES = 1_000_000_000
 FILES_A_RUN = 100
 LONG_S = 60.0  # a shorter recording is heard before anybody looks for its progress
+ELSEWHERE_AFTER = timedelta(minutes=2)  # our own service may have been restarted
 TOLD_AT = 4  # tries that failed before a person is told that recordings wait
 
 
@@ -173,25 +175,54 @@ async def _heard(
     service: SpeechService, transcripts: Transcripts, recording: Recording
 ) -> Transcript | str | None:
     """What a recording says, or why nobody knows; None: it is being heard."""
-    speech = service.client()
     if recording.job_id is not None:
-        job = await speech.fetch(recording.job_id)
+        job = await _job_of(service, recording)
         if job is not None and job.result is None:
             await show_progress(transcripts, recording, job)
             return None
         if job is not None:
             return job.result
+    wishes = JobWishes(language=service.language, words=True)
     async with _sound_of(service, recording.place) as sound:
-        job_id = await speech.submit(
-            sound,
-            JobWishes(language=service.language, words=True),
-            key=f"transcript-{recording.id}-{recording.created_at.timestamp():.0f}",
-            ref=str(recording.id),
-            callback_url=service.callback_url,
-        )
+        try:
+            job_id = await service.client().submit(
+                sound,
+                wishes,
+                key=f"transcript-{recording.id}-{recording.created_at.timestamp():.0f}",
+                ref=str(recording.id),
+                callback_url=service.callback_url,
+            )
+        except Unavailable as exc:
+            if not _is_late(recording):
+                raise
+            return await _heard_elsewhere(sound, wishes, exc)
     await transcripts.submitted(recording.id, job_id)
     log.info("recording.submitted id=%d job=%s", recording.id, job_id)
     return None
+
+
+async def _job_of(service: SpeechService, recording: Recording) -> JobSeen | None:
+    """The recording's job as it stands; None: there is none, or the service is away for long."""
+    assert recording.job_id is not None
+    try:
+        return await service.client().fetch(recording.job_id)
+    except Unavailable:
+        if not _is_late(recording):
+            raise
+        return None
+
+
+async def _heard_elsewhere(sound: Path, wishes: JobWishes, why: Unavailable) -> Transcript:
+    """What whoever hears by the router's table says; when nobody does, our service's error."""
+    try:
+        return await transcribe(sound, language=wishes.language, words=wishes.words)
+    except (Unavailable, Denied) as exc:
+        log.warning("recording.not_heard_elsewhere reason=%s", exc)
+        raise why from exc
+
+
+def _is_late(recording: Recording) -> bool:
+    return datetime.now(UTC) - recording.created_at > ELSEWHERE_AFTER
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from tests.flows.people import key as key_of
 from tests.flows.people import new_phone
 from tests.speech.conftest import DATA
 from tests.stack_fixture import LiveStack, eventually
+from tests.support import free_port
 
 TRANSCRIPTS = "transcripts/main"
 OTHER = "ru_0039.ogg"
@@ -218,6 +219,26 @@ async def test_a_file_gets_notes_beside_it_though_its_callback_is_lost(
     meeting.with_suffix(".md").touch()
     await run(stack, service=block)
     assert await stack.rows("select count(*) from transcripts") == before, "heard once"
+
+
+async def test_a_service_that_stays_away_is_stood_in_for_by_the_table(watched: Watched) -> None:
+    stack, folder, _ = watched
+    put(folder, "звонок.ogg")
+    away = f"watched-{uuid4()}"
+    with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api_url}):
+        block = await SpeechService.aload(watched.block)
+        await block.model_copy(update={"base_url": f"http://127.0.0.1:{free_port()}"}).asave(away)
+    first = await run(stack, service=away)
+    assert [row["is"] for row in first["table"]] == ["waits"], "it may just be restarted"
+    await stack.rows(
+        f"update transcripts set due_at = {LONG_AGO}, created_at = {LONG_AGO} "
+        "where state = 'waiting'"
+    )
+    second = await run(stack, service=away)
+    (row,) = second["table"]
+    assert row["is"] == "heard"
+    assert "whisper-large-v3" in row["why"]
+    assert "whisper-large-v3" in (folder / "звонок.md").read_text()
 
 
 async def test_a_folder_that_is_gone_is_told(watched: Watched) -> None:
