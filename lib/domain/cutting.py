@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -43,7 +44,8 @@ def plan_parts(
     """
     if duration_s <= 0:
         return []
-    cuts = [cut for cut in _silences(duration_s, speech, silence_s) if 0 < cut < duration_s]
+    found = _cuts(duration_s, speech, longest_s, silence_s)
+    cuts = [cut for cut in found if 0 < cut < duration_s]
     parts, start_s, last_s = [], 0.0, 0.0
     for cut_s in [*cuts, duration_s]:
         if cut_s - start_s > longest_s and last_s > start_s:
@@ -83,10 +85,14 @@ def by_speaker(channels: Sequence[Sequence[Segment]], names: Sequence[str]) -> t
     return tuple(sorted(named, key=lambda segment: (segment.start_s, segment.end_s)))
 
 
-def _silences(duration_s: float, speech: Sequence[Span], silence_s: float) -> Iterable[float]:
-    """The midst of every silence."""
+def _cuts(
+    duration_s: float, speech: Sequence[Span], longest_s: float, silence_s: float
+) -> Iterable[float]:
+    """The midst of every silence; of a long one as many places as keep a part within bounds."""
     ends = [0.0, *(span.end_s for span in speech)]
     starts = [*(span.start_s for span in speech), duration_s]
     for end_s, start_s in zip(ends, starts, strict=True):
-        if start_s - end_s >= silence_s:
-            yield (end_s + start_s) / 2
+        silent_s = start_s - end_s
+        if silent_s >= silence_s:
+            pieces = math.ceil(silent_s / longest_s) + 1
+            yield from (end_s + silent_s * number / pieces for number in range(1, pieces))

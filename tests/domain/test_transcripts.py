@@ -83,6 +83,13 @@ def test_nothing_has_no_parts() -> None:
     assert plan_parts(5, []) == [Span(0, 5)]
 
 
+@given(st.floats(0.01, 14_400), st.floats(1, 200))
+def test_a_long_silence_is_cut_too(duration_s: float, longest_s: float) -> None:
+    parts = plan_parts(duration_s, [], longest_s)
+    assert max(part.seconds for part in parts) <= longest_s
+    assert sum(part.seconds for part in parts) == pytest.approx(duration_s)
+
+
 def test_speakers_take_turns() -> None:
     we = [Segment(start_s=0, end_s=2, text="Алло"), Segment(start_s=5, end_s=6, text="Да")]
     they = [Segment(start_s=2, end_s=4, text="Здравствуйте")]
