@@ -21,9 +21,13 @@ class SpeechSettings(BaseSettings):
     speech_folder: Path | None = None
     speech_model: str | None = None
     speech_language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}$")
-    speech_device: str = "cpu"
+    speech_device: str = Field(default="cpu", pattern=r"^(cpu|cuda|auto)$")
     speech_compute_type: str = "int8"
     speech_workers: int = Field(default=1, ge=1, le=32)
+    speech_threads: int = Field(default=0, ge=0, le=256)
+    speech_beam: int = Field(default=5, ge=1, le=10)
+    speech_vad: bool = True
+    speech_batch: int = Field(default=1, ge=1, le=64)
     speech_callback_secret: SecretStr | None = None
     speech_allowed_hosts: str | None = None
 

@@ -17,7 +17,7 @@ from lib.router.keyring import Keyring
 from lib.router.shelf import Shelf
 from lib.speech.callbacks import Callbacks
 from lib.speech.desk import Desk
-from lib.speech.listener import Listener
+from lib.speech.listener import Listener, Manner
 from lib.speech.weights import ensure_weights
 from lib.store.engine import Database
 from lib.store.llm.keys import Keys
@@ -39,7 +39,9 @@ async def office_of(settings: Settings) -> AsyncIterator[tuple[Office, Sequence[
         Path(settings.speech_model).name,
         device=settings.speech_device,
         compute_type=settings.speech_compute_type,
+        threads=settings.speech_threads,
         workers=settings.speech_workers,
+        manner=manner_of(settings),
     )
     database = Database(settings.database_url, 4, STATEMENT_TIMEOUT_S)
     jobs = SpeechJobs(database)
@@ -53,6 +55,22 @@ async def office_of(settings: Settings) -> AsyncIterator[tuple[Office, Sequence[
             yield Office(desk, jobs, keyring, outside, folder), beside
         finally:
             await database.close()
+
+
+def manner_of(settings: Settings) -> Manner:
+    """How the service listens.
+
+    Raises:
+        Rejected: what is set does not go together.
+    """
+    if settings.speech_batch > 1 and not settings.speech_vad:
+        raise Rejected("SPEECH_BATCH above 1 hears what SPEECH_VAD finds: it cannot be off")
+    return Manner(
+        language=settings.speech_language,
+        beam=settings.speech_beam,
+        skips_silence=settings.speech_vad,
+        batch=settings.speech_batch,
+    )
 
 
 async def serve(settings: Settings) -> None:

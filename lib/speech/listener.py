@@ -11,16 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from faster_whisper import WhisperModel
+from faster_whisper import BatchedInferencePipeline, WhisperModel
 from faster_whisper.transcribe import Segment as Heard
 
-from lib.domain.cutting import Span, by_speaker, joined, plan_parts
+from lib.domain.cutting import LONGEST_S, Span, by_speaker, joined, plan_parts
 from lib.domain.transcripts import Segment, Transcript, Word
 from lib.errors import Rejected
 from lib.speech.recording import Recording
 
 SPEAKERS = ("A", "B")
-DETECTS_IN_S = 30.0
+WINDOW_S = 30.0  # that the model hears at once
 
 Progress = Callable[[float], None]
 """Told of seconds of speech and pauses that are done, of all channels together."""
@@ -28,19 +28,34 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How to listen.
+    """How to listen to one recording.
 
     Attributes:
-        language: ISO 639-1; None: as the model hears it in the first half minute of speech.
-        beam: candidates that are followed at once.
+        language: ISO 639-1; None: that of the listener's manner.
         words: with the times of every word, which takes longer.
         prompt: words that are likely in it, such as names.
     """
 
     language: str | None = None
-    beam: int = 5
     words: bool = False
     prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a listener listens to every recording.
+
+    Attributes:
+        language: ISO 639-1; None: as the model hears it in the first half minute of speech.
+        beam: candidates that are followed at once.
+        skips_silence: no word is looked for in parts in which nobody speaks.
+        batch: windows of a part that are heard together; 1: each with what was said before it.
+    """
+
+    language: str | None = None
+    beam: int = 5
+    skips_silence: bool = True
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +88,13 @@ class Listener:
         name: as transcripts name it.
         device: ``cpu`` or ``cuda``.
         compute_type: of its arithmetic: int8, float16 and so on.
-        threads: for one part of a recording; 0: as many as there are cores.
+        threads: for one part of a recording; 0: as many as there are cores, up to 4.
         workers: parts of a recording that are listened to at once.
+        manner: how it listens.
+
+    Raises:
+        Rejected: there is no such device here, it has no such arithmetic, or the model does not
+            know the manner's language.
     """
 
     def __init__(
@@ -86,17 +106,23 @@ class Listener:
         compute_type: str = "int8",
         threads: int = 0,
         workers: int = 1,
+        manner: Manner | None = None,
     ) -> None:
         self.name = name
         self.workers = workers
-        self._model = WhisperModel(
-            str(weights),
-            device=device,
-            compute_type=compute_type,
-            cpu_threads=threads,
-            num_workers=workers,
-            local_files_only=True,
-        )
+        self._manner = manner or Manner()
+        try:
+            self._model = WhisperModel(
+                str(weights),
+                device=device,
+                compute_type=compute_type,
+                cpu_threads=threads,
+                num_workers=workers,
+                local_files_only=True,
+            )
+        except (ValueError, RuntimeError) as exc:  # CTranslate2 raises no others
+            raise Rejected(f"no model on {device} with {compute_type}: {exc}") from exc
+        self.check(self._manner.language)
 
     @property
     def languages(self) -> list[str]:
@@ -135,25 +161,31 @@ class Listener:
         """
         self.check(wishes.language)
         speech = [recording.speech(channel) for channel in range(recording.channels)]
+        longest_s = max(LONGEST_S, WINDOW_S * self._manner.batch)
         language, probability = self._language(recording, speech, wishes)
         parts = [
             Part(channel, span)
             for channel, spans in enumerate(speech)
-            for span in plan_parts(recording.duration_s, spans)
-            if _has(span, spans)
+            for span in plan_parts(recording.duration_s, spans, longest_s)
+            if _has(span, spans) or not self._manner.skips_silence
         ]
         return Plan(language, probability, tuple(parts))
 
     def listen(self, recording: Recording, plan: Plan, part: Part, wishes: Wishes) -> list[Segment]:
         """What is said in one part, by its own clock."""
-        found, _ = self._model.transcribe(
-            recording.piece(part.span, part.channel),
-            language=plan.language,
-            beam_size=wishes.beam,
-            word_timestamps=wishes.words,
-            initial_prompt=wishes.prompt,
-            vad_filter=False,
-        )
+        options = {
+            "language": plan.language,
+            "beam_size": self._manner.beam,
+            "word_timestamps": wishes.words,
+            "initial_prompt": wishes.prompt,
+        }
+        sound = recording.piece(part.span, part.channel)
+        if self._manner.batch > 1:  # a pipeline keeps notes of its part: each has its own
+            batched = BatchedInferencePipeline(self._model)
+            options |= {"batch_size": self._manner.batch, "without_timestamps": False}
+            found, _ = batched.transcribe(sound, **options)
+        else:
+            found, _ = self._model.transcribe(sound, **options)
         return [_segment(each) for each in found]
 
     def transcript(
@@ -179,17 +211,17 @@ class Listener:
     def _language(
         self, recording: Recording, speech: Sequence[Sequence[Span]], wishes: Wishes
     ) -> tuple[str, float]:
-        if wishes.language is not None:
-            return wishes.language, 1.0
+        if named := wishes.language or self._manner.language:
+            return named, 1.0
         first = min(
             ((spans[0], channel) for channel, spans in enumerate(speech) if spans),
             key=lambda found: found[0].start_s,
             default=None,
         )
-        if first is None:
+        if first is None and self._manner.skips_silence:
             return "", 0.0
-        span, channel = first
-        end_s = min(span.start_s + DETECTS_IN_S, recording.duration_s)
+        span, channel = first or (Span(0.0, 0.0), 0)
+        end_s = min(span.start_s + WINDOW_S, recording.duration_s)
         sound = recording.piece(Span(span.start_s, end_s), channel)
         language, probability, _ = self._model.detect_language(sound)
         return language, probability

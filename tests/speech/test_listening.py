@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.domain.cutting import Span, plan_parts
+from lib.domain.cutting import Span
 from lib.errors import Rejected
 from lib.speech import weights as weights_module
-from lib.speech.listener import Listener, Wishes
+from lib.speech.listener import Listener, Manner, Wishes
 from lib.speech.recording import RATE_HZ, Recording, decoded
 from lib.speech.weights import ensure_weights
 
@@ -68,9 +68,8 @@ def test_a_recording_in_parts_is_as_one(
     clips = [clip(name, tmp_path) for name in names]
     pieces = [piece for one in clips for piece in (one, silence(2))]
     recording = decoded(sound(tmp_path / "long.wav", *pieces), tmp_path / "sound.pcm")
-    monkeypatch.setattr(
-        "lib.speech.listener.plan_parts", lambda whole, spans: plan_parts(whole, spans, 8)
-    )
+    for length in ("LONGEST_S", "WINDOW_S"):
+        monkeypatch.setattr(f"lib.speech.listener.{length}", 8)
     told: list[float] = []
     heard = listener.heard(recording, Wishes("ru"), told.append)
     assert word_errors(" ".join(SAID[name] for name in names), heard.text) < 0.3
@@ -98,6 +97,46 @@ def test_silence_has_no_words(listener: Listener, tmp_path: Path) -> None:
     quiet = sound(tmp_path / "a.wav", silence(20))
     heard = listener.heard(decoded(quiet, tmp_path / "sound.pcm"), Wishes())
     assert (heard.text, heard.language, heard.segments, heard.duration_s) == ("", "", (), 20)
+
+
+def test_a_listener_may_hear_everything(weights: Path, tmp_path: Path) -> None:
+    """Also where nobody seems to speak; the parts stay within bounds."""
+    everything = Listener(weights, "base", manner=Manner(beam=1, skips_silence=False))
+    recording = decoded(sound(tmp_path / "a.wav", silence(250)), tmp_path / "sound.pcm")
+    plan = everything.plan(recording, Wishes("ru"))
+    assert sum(part.span.seconds for part in plan.parts) == pytest.approx(250)
+    assert max(part.span.seconds for part in plan.parts) <= 120
+    assert everything.plan(recording, Wishes()).language in everything.languages
+
+
+def test_windows_heard_together_say_the_same(weights: Path, tmp_path: Path) -> None:
+    """Of more than one window; with the times of the whole."""
+    batched = Listener(weights, "base", manner=Manner(language="ru", batch=4))
+    names = ["ru_0039.ogg", "ru_0032.ogg", "ru_0037.ogg", "ru_0039.ogg", "ru_0032.ogg"]
+    pieces = [piece for name in names for piece in (clip(name, tmp_path), silence(1))]
+    recording = decoded(sound(tmp_path / "a.wav", *pieces), tmp_path / "sound.pcm")
+    assert recording.duration_s > 30
+    heard = batched.heard(recording, Wishes(words=True))
+    assert heard.language == "ru"
+    assert word_errors(" ".join(SAID[name] for name in names), heard.text) < 0.3
+    starts = [word.start_s for segment in heard.segments for word in segment.words]
+    assert starts == sorted(starts)
+    assert starts[-1] > 30
+
+
+@pytest.mark.parametrize(
+    ("manner", "device", "compute_type", "told"),
+    [
+        (Manner(language="xx"), "cpu", "int8", "knows no language 'xx'"),
+        (Manner(), "cpu", "int3", "no model on cpu with int3"),
+    ],
+)
+def test_a_wrong_manner_is_one_line(
+    weights: Path, manner: Manner, device: str, compute_type: str, told: str
+) -> None:
+    with pytest.raises(Rejected, match=told) as caught:
+        Listener(weights, "base", device=device, compute_type=compute_type, manner=manner)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_language_is_refused(listener: Listener, tmp_path: Path) -> None:

@@ -8,6 +8,10 @@ import httpx
 import pytest
 from openai import AsyncOpenAI
 
+from deployments.settings import read_settings
+from deployments.speech import manner_of
+from lib.errors import Rejected
+from lib.speech.listener import Manner
 from tests.speech.conftest import DATA, SAID
 from tests.speech.errors import character_errors
 
@@ -106,3 +110,12 @@ async def test_who_is_let_in(service: Service, path: str) -> None:
         answer = await service.http.post(path, headers={"authorization": key})
         assert answer.status_code == status
         assert answer.json()["error"]["type"]
+
+
+def test_how_it_listens_is_set() -> None:
+    assert manner_of(read_settings()) == Manner()
+    settings = read_settings(SPEECH_LANGUAGE="ru", SPEECH_BEAM=1, SPEECH_VAD=False)
+    assert manner_of(settings) == Manner("ru", beam=1, skips_silence=False)
+    assert manner_of(read_settings(SPEECH_BATCH=8)) == Manner(batch=8)
+    with pytest.raises(Rejected, match="SPEECH_BATCH above 1 hears what SPEECH_VAD finds"):
+        manner_of(read_settings(SPEECH_BATCH=8, SPEECH_VAD=False))
