@@ -36,8 +36,9 @@ class Answer:
 class Client:
     """Connections to one port of the loopback, as many as there are requests at once."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, within_s: float = TIMEOUT_S) -> None:
         self._port = port
+        self._within_s = within_s
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def close(self) -> None:
@@ -52,7 +53,7 @@ class Client:
             OSError: no connection, or it broke.
             TimeoutError: no answer in time.
         """
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(self._within_s):
             if self._idle:
                 reader, writer = self._idle.pop()
             else:

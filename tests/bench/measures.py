@@ -62,6 +62,8 @@ MEASURES = (
     Measure("backlog", "of_backlog"),
     Measure("scoring", "of_scoring"),
     Measure("llm", "of_llm"),
+    Measure("speech", "of_speech"),
+    Measure("listening", "of_listening", is_taken_once=True),
     Measure("memory", "of_memory", wants_fresh=True, is_taken_once=True),
     Measure("limited", "of_limited", limit="50/2"),
 )
