@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from blocks.speech import SpeechService
 from deployments.settings import Settings
 from lib.domain.llm.keys import key_hash
 from lib.domain.llm.names import SPEECH
 from lib.store.engine import Database
 from lib.store.llm.keys import Keys, NewKey
+
+if TYPE_CHECKING:
+    from blocks.speech import SpeechService
 
 KEY = "transcripts"  # the name of the flow's own key
 BLOCK = "main"
@@ -47,6 +50,8 @@ async def speech_block(settings: Settings, known: SpeechService | None) -> Speec
         settings: what the environment says.
         known: the block as it is: its key is kept while it opens the service.
     """
+    from blocks.speech import SpeechService  # Prefect: 0.9 s of CPU that the service starts without
+
     if not settings.has_speech:
         return None
     return SpeechService(
