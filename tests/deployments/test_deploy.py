@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from blocks.llm import EgressWay
+from blocks.speech import SpeechService
 from deployments import manifest
 from deployments.provision import BLOCK_TYPES, blocks_from
 from deployments.settings import ROOT
@@ -153,10 +154,12 @@ async def test_blocks_come_back_as_they_were_written(stack: LiveStack) -> None:
             assert getattr(read, field) == getattr(written, field)
 
 
+@pytest.mark.usefixtures("prefect_here")
 async def test_no_block_shows_its_secrets(stack: LiveStack) -> None:
     blocks = {type(block): block for _, block in blocks_from(stack.settings)}
     # The sandbox is on this machine: it needs no way out.
     blocks[EgressWay] = EgressWay(proxy=SecretStr("socks5://out:egress-password@proxy:1080"))
+    blocks[SpeechService] = await SpeechService.aload("main")  # its key was made by provisioning
     assert set(blocks) == set(BLOCK_TYPES)
     shown = str(await stack.prefect("/block_documents/filter", {}))
     assert HIDDEN in shown

@@ -38,9 +38,9 @@ async def all_of(stack: LiveStack, kind: str) -> list[dict[str, Any]]:
             return found
 
 
-# Ids, names of ours, days and hours.
+# Ids, names of ours, days and hours; of a test's flow the path of its recording.
 IDS = {
-    *("batch_id", "portal", "model", "router", "alias", "fail", "service"),
+    *("batch_id", "portal", "model", "router", "alias", "fail", "service", "sound"),
     *("hours", "monday", "since"),
 }
 
