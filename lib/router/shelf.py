@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lib.clients.ways import DIRECT
+from lib.domain.document import document_from
 from lib.domain.llm.table import Table, table_from
 from lib.errors import Rejected
-from lib.router.document import document_from
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.domain.document import document_from
 from lib.errors import Rejected
-from lib.router.document import document_from
 
 TWICE = "aliases:\n  main: {a: 1}\n  code: {a: 2}\n  main: {a: 3}\n"
 

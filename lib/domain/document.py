@@ -38,6 +38,37 @@ def document_from(raw: bytes, name: str) -> Any:
     return found
 
 
+def lines_of(raw: bytes) -> dict[tuple[str, ...], int]:
+    """The line of each place of a document that `document_from` has read.
+
+    Returns:
+        By keys and indexes from the outside in, such as ``("hosts", "a.ru", "who", "0")``. What an
+        alias repeats stands under its anchor only.
+    """
+    found: dict[tuple[str, ...], int] = {}
+    root = yaml.compose(raw, yaml.SafeLoader)
+    waiting: list[tuple[tuple[str, ...], yaml.Node]] = [((), root)] if root else []
+    seen: set[int] = set()
+    while waiting:
+        place, node = waiting.pop()
+        if id(node) in seen:  # an alias, perhaps of what it is in
+            continue
+        seen.add(id(node))
+        for name, where, inner in _parts(node):
+            found.setdefault((*place, name), where.start_mark.line + 1)
+            waiting.append(((*place, name), inner))
+    return found
+
+
+def _parts(node: yaml.Node) -> list[tuple[str, yaml.Node, yaml.Node]]:
+    """What is in a node: its name there, what shows its line, and itself."""
+    if isinstance(node, yaml.MappingNode):
+        return [(str(key.value), key, value) for key, value in node.value]
+    if isinstance(node, yaml.SequenceNode):
+        return [(str(index), item, item) for index, item in enumerate(node.value)]
+    return []
+
+
 class _Twice(yaml.YAMLError):
     """A key that stands twice."""
 
