@@ -43,6 +43,11 @@ class Ask:
         return self.wanted == "redirect"
 
     @property
+    def reads(self) -> bool:
+        """Whether the answer's text matters; it may have no end."""
+        return self.wanted == "service" and bool(self.route and self.route.proof.says)
+
+    @property
     def key(self) -> str:
         """What a failure is called, in alerts and from one run to the next."""
         if self.wanted == "mark":
