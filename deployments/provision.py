@@ -28,6 +28,7 @@ from pydantic import SecretStr
 from blocks._load import load_if_any
 from blocks.alerts import DENIED_LIMIT
 from blocks.bitrix import BitrixPortal
+from blocks.ingress import IngressSite
 from blocks.inquiries import LanguageModel
 from blocks.llm import EgressWay, ModelProvider, ModelRouter
 from blocks.routing import RETIRING_LIMIT
@@ -48,7 +49,7 @@ log = logging.getLogger("potok.provision")
 
 BLOCK_TYPES: tuple[type[Block], ...] = (
     *(Store, TelegramBot, Forwarder, BitrixPortal, LanguageModel),
-    *(ModelRouter, ModelProvider, EgressWay, SpeechService),
+    *(ModelRouter, ModelProvider, EgressWay, SpeechService, IngressSite),
 )
 # The server checks the variables' schema, and the variables by it, at every run that is created:
 # with the worker's own, larger one, that took 30 of the 55 ms that a run's creation took.
@@ -171,7 +172,7 @@ def blocks_from(settings: Settings) -> list[tuple[str, Block]]:
             timeout_s=settings.llm_timeout_s,
         )
         blocks.append(("main", model))
-    return blocks + _of_models(settings)
+    return blocks + _of_models(settings) + _of_ingress(settings)
 
 
 def _of_models(settings: Settings) -> list[tuple[str, Block]]:
@@ -189,6 +190,23 @@ def _of_models(settings: Settings) -> list[tuple[str, Block]]:
             for name, way in llm_access.egresses(settings).items()
         ),
     ]
+
+
+def _of_ingress(settings: Settings) -> list[tuple[str, Block]]:
+    address, email = settings.ingress_public_address, settings.ingress_acme_email
+    if settings.ingress_dir is None or address is None or email is None:
+        return []
+    site = IngressSite(
+        file=str(ROOT / "deployments" / "ingress.yaml"),
+        directory=settings.ingress_dir,
+        public_address=address,
+        vpn_address=settings.ingress_vpn_address,
+        acme_email=email,
+        acme_server=settings.ingress_acme_server,
+        acme_challenge=settings.ingress_acme_challenge,
+        acme_ca=settings.ingress_acme_ca,
+    )
+    return [("main", site)]
 
 
 async def _ensure_pool(client: PrefectClient) -> None:

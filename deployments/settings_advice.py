@@ -21,6 +21,7 @@ SHOULD_BE = {
     "SPEECH_BATCH": "pieces heard together, 1 to 64",
     "TELEGRAM_BOT_NAME": "letters, digits, - and _, at most 64",
     "BITRIX24_LIMIT": "requests/requests a second such as 50/2, or off",
+    "INGRESS_ACME_CHALLENGE": "tls or http",
     "LLM_TIMEOUT_S": "seconds, more than 0 and at most 600",
 }
 

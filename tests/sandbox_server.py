@@ -21,15 +21,15 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running(app: Any) -> AsyncIterator[str]:
-    """Serve ``app`` until the block ends.
+async def running(app: Any, host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """Serve ``app`` on an address of this machine until the block ends.
 
     Yields:
         The base URL without a slash at its end: ``http://127.0.0.1:41234``.
     """
     # asyncio switches Nagle off only where the protocol is named; else answers wait 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind((host, 0))
     port = listener.getsockname()[1]
     config = uvicorn.Config(
         app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1
@@ -43,7 +43,7 @@ async def running(app: Any) -> AsyncIterator[str]:
         if serving.done():
             serving.result()
             raise RuntimeError("the app did not start")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{host}:{port}"
     finally:
         server.should_exit = True
         await serving

@@ -25,7 +25,7 @@ LIMIT = (50, 25.0)  # at Bitrix24's own 50 and 2/s these tests would take an hou
 # Whose process a run gets, whose request fails and what is told no run beside `leads` may decide.
 BESIDES = (
     *("routing/main", "scoring/main", "reminders/main", "calls/main", "upkeep/main"),
-    "transcripts/main",
+    *("transcripts/main", "ingress/main"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,10 +17,10 @@ BIN = Path(sys.executable).parent
 
 
 @contextmanager
-def child(log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+def child(log: Path, *command: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
     """A program for as long as the block lasts; what it says goes to a file."""
     with log.open("ab") as out:
-        started = subprocess.Popen(command, stdout=out, stderr=out, cwd=log.parent)
+        started = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | env)
     try:
         yield started
     finally:
@@ -32,10 +33,10 @@ def traefik(static: Path, log: Path, inside: Sequence[str] = ()) -> Any:
     return child(log, *inside, str(BIN / "traefik"), f"--configFile={static}")
 
 
-def caddy(caddyfile: Path, log: Path, inside: Sequence[str] = ()) -> Any:
-    """Caddy with a Caddyfile."""
+def caddy(caddyfile: Path, log: Path, inside: Sequence[str] = (), **env: str) -> Any:
+    """Caddy with a Caddyfile; ``env`` counts over the environment."""
     command = (str(BIN / "caddy"), "run", "--adapter", "caddyfile", "--config", str(caddyfile))
-    return child(log, *inside, *command)
+    return child(log, *inside, *command, **env)
 
 
 NAMES = st.sampled_from(("a", "b", "z9", "a-b", "headers", "potok", "whole", "web-1"))

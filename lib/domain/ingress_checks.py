@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from lib.domain.ingress import (
 from lib.domain.llm.table_words import near, words_of
 from lib.errors import Rejected
 
+_USER = re.compile(r"[A-Za-z0-9._@-]{1,64}:\$2[aby]\$(?:0[5-9]|1[0-4])\$[./A-Za-z0-9]{53}")
 FILE_BYTES = 262_144
 PROBLEMS = 10  # told at most
 Place = tuple[str, ...]
@@ -45,6 +47,10 @@ def site_from(raw: bytes, name: str) -> Site:
     """
     if len(raw) > FILE_BYTES:
         raise Rejected(f"{name} is above {FILE_BYTES} bytes")
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        raise Rejected(f"{name} is no UTF-8") from None
     said = document_from(raw, name)
     try:
         site = Site.model_validate(said)
@@ -57,6 +63,24 @@ def site_from(raw: bytes, name: str) -> Site:
         told = sorted({(_line(place, lines), words) for place, words in problems})[:PROBLEMS]
         raise Rejected("\n".join(f"{name}, line {line}: {words}" for line, words in told))
     return site
+
+
+def check_users(text: str, name: str) -> None:
+    """Refuse a list of users that Traefik would not read, or that gives passwords away.
+
+    Args:
+        text: lines ``name:hash``.
+        name: of the file, for the error.
+
+    Raises:
+        Rejected: with the number of the line, and nothing else of it.
+    """
+    lines = text.splitlines()
+    if not any(line.strip() for line in lines):
+        raise Rejected(f"{name} has no users: `htpasswd -nB NAME` makes a line of it")
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not _USER.fullmatch(line):
+            raise Rejected(f"{name}, line {number}: is no line of `htpasswd -nB NAME` (bcrypt)")
 
 
 def _problems(site: Site) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Literal
 
 from lib.domain.ingress import Route, Site
-from lib.domain.ingress_traefik import HSTS_S, MARK_PATH
+from lib.domain.ingress_traefik import HSTS_S
 
 CERTIFICATE_FOR = timedelta(days=20)  # it has to be good for longer
 BANNERS = ("server", "x-powered-by")
@@ -89,10 +89,10 @@ def asks_of(site: Site, mark: str, vpn_from: str | None) -> list[Ask]:
 
     Args:
         site: what should hold.
-        mark: of the configuration that Traefik should have.
+        mark: the path that only the newest configuration has.
         vpn_from: an address that a caller in the VPN has; None: nothing can be asked from there.
     """
-    found = [Ask(next(iter(site.hosts)), MARK_PATH + mark, "outside", "mark")]
+    found = [Ask(next(iter(site.hosts)), mark, "outside", "mark")]
     found += [Ask(host, "/", "outside", "redirect") for host in site.hosts]
     for route in site.routes:
         for side in _sides(vpn_from):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,11 +18,13 @@ from lib.domain.ingress import Access, Limits, Route, Site
 from lib.errors import Rejected
 
 HTTP, HTTPS, RESOLVER = "web", "websecure", "main"
+MARK = "potok"
 HSTS_S = 31_536_000  # a year, the least that browsers' lists take
 MARK_PATH = "/.well-known/potok-ingress/"
 HEADER = "# Written by the flow `ingress`: change deployments/ingress.yaml instead.\n"
 UPLOAD_S = 600  # a whole request; an answer, such as a stream of events, may take for ever
 _DIRECTORY = re.compile(r"(?:/[A-Za-z0-9._-]+)+")
+_MARK = re.compile(re.escape(MARK_PATH) + "[0-9a-f]{32}")
 _TOP = 1_000_000
 
 Document = dict[str, Any]
@@ -93,11 +96,16 @@ def static_from(setup: Setup) -> Document:
     }
 
 
-def dynamic_from(site: Site, setup: Setup) -> Document:
+def dynamic_from(site: Site, setup: Setup, users: Mapping[str, str] | None = None) -> Document:
     """What Traefik follows while it runs: routers, middlewares, services, TLS.
 
-    One router more has a path made of all the others: who asks it learns whether Traefik has
-    taken just this document.
+    One router more has a path made of all the others and of the users: who asks it learns whether
+    Traefik has taken just this document.
+
+    Args:
+        site: the hosts.
+        setup: where Traefik finds its files.
+        users: the lists of users by name, as their files have them.
     """
     routers: Document = {}
     middlewares: Document = {"headers": _HEADERS}
@@ -121,22 +129,26 @@ def dynamic_from(site: Site, setup: Setup) -> Document:
         },
         "tls": {"options": {"default": {"minVersion": "VersionTLS12", "sniStrict": True}}},
     }
-    routers["potok"] = {
-        "rule": f"Path(`{MARK_PATH}{mark_of(document)}`)",
-        "priority": _TOP,
-        "entryPoints": [HTTPS],
-        "middlewares": ["headers"],
-        "service": "noop@internal",
-        "tls": {},
-    }
+    routers[MARK] = _mark(json.dumps([document, users or {}]))
     return document
 
 
-def mark_of(document: Document) -> str:
-    """A word for a dynamic document, another one for another document."""
-    routers = {k: v for k, v in document["http"]["routers"].items() if k != "potok"}
-    plain = document | {"http": document["http"] | {"routers": routers}}
-    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:32]
+def mark_in(text: str) -> str:
+    """The path that says of a dynamic document, as its text, that it was taken; "": it has none."""
+    found = _MARK.search(text)
+    return found[0] if found else ""
+
+
+def _mark(of: str) -> Document:
+    word = hashlib.sha256(of.encode()).hexdigest()[:32]
+    return {
+        "rule": f"Path(`{MARK_PATH}{word}`)",
+        "priority": _TOP,
+        "entryPoints": [HTTPS],
+        "middlewares": ["headers"],
+        "service": "noop@internal",  # answers 418
+        "tls": {},
+    }
 
 
 def text_of(document: Document) -> str:
@@ -241,7 +253,7 @@ def _slug(route: Route) -> str:
 def _free(name: str, taken: Document) -> str:
     """The name, or with the first number behind it that nobody has."""
     found, number = name, 1
-    while found in taken or found == "potok":
+    while found in taken or found == MARK:
         number += 1
         found = f"{name}-{number}"
     return found
@@ -252,6 +264,8 @@ _HEADERS: Document = {
         "stsSeconds": HSTS_S,
         "contentTypeNosniff": True,
         "customResponseHeaders": {"Server": "", "X-Powered-By": ""},  # "" takes them away
+        # X-Forwarded-* and X-Real-Ip are set anew; these would go through as a client said them.
+        "customRequestHeaders": {"Forwarded": "", "True-Client-Ip": "", "Cf-Connecting-Ip": ""},
     }
 }
 _NO_ENCODED: Document = {

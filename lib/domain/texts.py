@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+
+from lib.domain.lines import one_line
 
 BROKEN_OFF = "обработка каждый раз обрывалась"  # a dead letter's reason when its runs all died
 
@@ -75,3 +77,27 @@ def recordings_wait_text(count: int, why: str) -> str:
         f"⛔ potok: записи ждут распознавания — {count}. Причина: {why[:200]}\n"
         "Они не потеряны и будут распознаны, как только сервис ответит: potok status"
     )
+
+
+def ingress_ill_text(failures: Mapping[str, str]) -> str:
+    """What the person on duty is told when a host does not answer as it should any more.
+
+    Args:
+        failures: what fails, and why.
+    """
+    listed = "\n".join(f"• {name}: {one_line(why, 300)}" for name, why in [*failures.items()][:10])
+    more = f"\n… и ещё {len(failures) - 10}" if len(failures) > 10 else ""
+    return (
+        f"⛔ potok: внешний вход не в порядке — {len(failures)}\n{listed}{more}\n"
+        "Таблица: последний запуск ingress в Prefect"
+    )
+
+
+def ingress_well_text(names: Sequence[str]) -> str:
+    """What the person on duty is told when that is over."""
+    return f"✅ potok: внешний вход снова в порядке — {', '.join(names)}"
+
+
+def ingress_restart_text(path: str) -> str:
+    """What the person on duty is told when Traefik reads anew only after a restart."""
+    return f"🔁 potok: изменились постоянные настройки Traefik ({path}) — его надо перезапустить"

@@ -21,6 +21,7 @@ from tests.traefik import caddy
 CADDYFILE = """\
 {{
   admin off
+  persist_config off
   auto_https disable_redirects
   http_port {http}
   https_port {https}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lib.domain.document import document_from, lines_of
 from lib.domain.ingress import INTERNET, Site
-from lib.domain.ingress_checks import site_from
+from lib.domain.ingress_checks import check_users, site_from
 from lib.errors import Rejected
 from tests.traefik import documents, raw_of
 
@@ -123,7 +123,7 @@ def test_all_problems_are_told_in_the_order_of_their_lines() -> None:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(documents())
 def test_what_is_in_order_is_read(document: dict[str, Any]) -> None:
     site = site_from(raw_of(document), "f")
@@ -167,10 +167,32 @@ def test_what_a_file_repeats_is_refused_in_no_time() -> None:
     assert "above" in refusal("#" * 300_000)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(documents())
 def test_every_key_has_the_line_that_it_stands_in(document: dict[str, Any]) -> None:
     raw = raw_of(document)
     shown = raw.decode().split("\n")
     for place, line in lines_of(raw).items():
         assert place[-1].isdigit() or place[-1] in shown[line - 1]
+
+
+HASH = "$2y$10$" + "a" * 53
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "has no users"),
+        ("\n \n", "has no users"),
+        (f"anna:{HASH}\nboris:hidden\n", "line 2: is no line of"),
+        ("anna:{SHA}hidden", "line 1"),
+        ("anna:$apr1$hidden", "line 1"),
+        (f"an na:{HASH}", "line 1"),
+        (f"{HASH}", "line 1"),
+    ],
+)
+def test_users_have_hashes_of_bcrypt(text: str, words: str) -> None:
+    with pytest.raises(Rejected, match=words) as refused:
+        check_users(text, "users/office")
+    assert "hidden" not in str(refused.value)
+    check_users(f"anna:{HASH}\n\nboris.b@firma.ru:{HASH}", "users/office")

@@ -39,7 +39,7 @@ def test_every_route_is_asked_from_both_sides() -> None:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(documents())
 def test_a_closed_route_is_never_wanted_from_outside(document: dict[str, Any]) -> None:
     site = site_from(raw_of(document), "f")

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from lib.domain.ingress import Site
 from lib.domain.ingress_checks import site_from
 from lib.domain.ingress_traefik import (
-    MARK_PATH,
     Setup,
     dynamic_from,
-    mark_of,
+    mark_in,
     static_from,
     text_of,
 )
@@ -33,11 +32,15 @@ from tests.traefik import PATHS, documents, raw_of, traefik
 SETUP = Setup("/etc/traefik/potok", "it@firma.ru", "https://acme.test/directory")
 RULE = re.compile(r"Host\(`([^`]+)`\)(?: && \(Path\(`([^`]+)`\) \|\| PathPrefix\(`([^`]+)`\)\))?")
 
-few = settings(max_examples=40, deadline=None)  # each is a whole file, read and rendered
+few = settings(max_examples=25, deadline=None)  # each is a whole file, read and rendered
 
 
 def site_of(document: dict[str, Any]) -> Site:
     return site_from(raw_of(document), "f")
+
+
+def mark(dynamic: dict[str, Any]) -> str:
+    return mark_in(text_of(dynamic))
 
 
 def routers_of(site: Site) -> dict[str, Any]:
@@ -117,14 +120,20 @@ def test_the_text_is_the_document_and_no_template(document: dict[str, Any]) -> N
     text = text_of(dynamic)
     assert yaml.safe_load(text) == dynamic
     assert "{{" not in text
-    assert mark_of(dynamic) in dynamic["http"]["routers"]["potok"]["rule"]
+    assert dynamic["http"]["routers"]["potok"]["rule"] == f"Path(`{mark_in(text)}`)"
 
 
 @few
 @given(documents(), documents())
 def test_another_document_has_another_mark(one: dict[str, Any], other: dict[str, Any]) -> None:
     first, second = (dynamic_from(site_of(document), SETUP) for document in (one, other))
-    assert (mark_of(first) == mark_of(second)) == (first == second)
+    assert (mark(first) == mark(second)) == (first == second)
+
+
+def test_other_users_are_another_document() -> None:
+    site = site_from(GOOD.encode(), "f")
+    found = [mark(dynamic_from(site, SETUP, {"office": users})) for users in ("a", "a", "b")]
+    assert found[0] == found[1] != found[2]
 
 
 def test_the_static_document_has_no_open_door() -> None:
@@ -158,8 +167,7 @@ class Judge:
         spare = path.with_name("spare")
         spare.write_text(text_of(dynamic))
         spare.replace(path)
-        mark = MARK_PATH + mark_of(dynamic)
-        routers = self._until(mark)
+        routers = self._until(mark(dynamic))
         assert set(routers) == set(dynamic["http"]["routers"])
         wrong = {name: r.get("error") for name, r in routers.items() if r["status"] != "enabled"}
         assert wrong == {}
@@ -169,11 +177,11 @@ class Judge:
             used = set(dynamic["http"][kind])
             assert used == set(found)
 
-    def _until(self, mark: str) -> dict[str, Any]:
+    def _until(self, path: str) -> dict[str, Any]:
         deadline = time.monotonic() + 5
         while True:
             routers = self._read("routers")
-            if mark in routers.get("potok", {}).get("rule", ""):
+            if path in routers.get("potok", {}).get("rule", ""):
                 return routers
             assert time.monotonic() < deadline, "the document was not taken"
 
@@ -225,7 +233,7 @@ def test_a_real_traefik_takes_the_files_of_the_house(judge: Judge, raw: bytes) -
     judge.check(site_from(raw, "f"))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(document=documents())
 def test_a_real_traefik_takes_every_site(judge: Judge, document: dict[str, Any]) -> None:
     judge.check(site_of(document))

@@ -80,6 +80,14 @@ def test_the_sandbox_counts_over_credentials_when_asked_for() -> None:
         ("FORWARDER_SECRET", "A" * 44, "FORWARDER_SECRET should be whsec_"),
         ("FORWARDER_SECRET", "whsec_" + "A" * 88, "FORWARDER_SECRET should be whsec_"),
         ("FORWARDER_SECRET", "whsec_" + "ж" * 44, "FORWARDER_SECRET should be whsec_"),
+        ("INGRESS_DIR", "/etc/traefik/potok", "so INGRESS_PUBLIC_ADDRESS and INGRESS_ACME_EMAIL"),
+        ("INGRESS_VPN_ADDRESS", "10.66.66.0/24", "INGRESS_VPN_ADDRESS should be an IP address"),
+        (
+            "INGRESS_ACME_SERVER",
+            "http://ca",
+            "INGRESS_ACME_SERVER should be an address that starts",
+        ),
+        ("INGRESS_ACME_CHALLENGE", "dns", "INGRESS_ACME_CHALLENGE should be tls or http"),
     ],
 )
 def test_a_wrong_value_is_one_line_without_secrets(variable: str, value: str, words: str) -> None:
