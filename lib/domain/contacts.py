@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import phonenumbers
 
+from lib.domain.requisites import is_company_inn
+
 HOME = "RU"  # numbers without a country code are of here
 
 # Hyphens, dashes, no-break and narrow spaces are what keyboards really type; marks of direction and
@@ -100,8 +102,16 @@ def is_written_in(phone: str, text: str) -> bool:
 
 def emails_in(text: str) -> list[str]:
     """The e-mail addresses in a text, in lower case, in the order they come, each once."""
-    found = (match.group().lower() for match in _EMAIL.finditer(text))
-    return list(dict.fromkeys(email for email in found if len(email) <= 254))
+    return list(dict.fromkeys(email for _, _, email in email_spans(text)))
+
+
+def email_spans(text: str) -> list[tuple[int, int, str]]:
+    """Where the addresses of `emails_in` stand: (start, end, address), in order."""
+    return [
+        (*match.span(), match.group().lower())
+        for match in _EMAIL.finditer(text)
+        if len(match.group()) <= 254
+    ]
 
 
 def company_in(text: str) -> str | None:
@@ -146,7 +156,7 @@ def _is_local_phone(text: str, match: re.Match[str]) -> bool:
     if re.fullmatch(rf"\([0-9]{{3}}\){GAP}[0-9]{{3}}{GAP}[0-9]{{2}}{GAP}[0-9]{{2}}", written):
         return True
     if text.strip() == written:
-        return written.startswith(("9", "(9")) and not _is_inn(written)
+        return written.startswith(("9", "(9")) and not is_company_inn(written)
     return _PHONE_WORD.search(text[max(0, match.start() - 40) : match.start()]) is not None
 
 
@@ -159,15 +169,6 @@ def _is_something_else(text: str, match: re.Match[str]) -> bool:
         or _MONEY_AFTER.match(text, match.end()) is not None
         or _OTHER_WORD.search(text[max(0, match.start() - 40) : match.start()]) is not None
     )
-
-
-def _is_inn(digits: str) -> bool:
-    """Whether ten digits carry the check digit of a company's tax number."""
-    if not re.fullmatch(r"[0-9]{10}", digits):
-        return False
-    weights = (2, 4, 10, 3, 5, 9, 4, 6, 8)
-    total = sum(weight * int(digit) for weight, digit in zip(weights, digits, strict=False))
-    return total % 11 % 10 == int(digits[9])
 
 
 def _groups(written: str) -> tuple[int, ...]:

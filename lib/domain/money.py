@@ -57,7 +57,12 @@ def sums_in(text: str) -> list[Money]:
         Each sum once. A bare number counts when it is large and round, or follows a word of
         money; phones, dates, terms, percents and areas never do. Without a currency: RUB.
     """
-    return list(dict.fromkeys(found.money for found in _found_in(text)))
+    return list(dict.fromkeys(money for _, _, money in sum_spans(text)))
+
+
+def sum_spans(text: str) -> list[tuple[int, int, Money]]:
+    """Where the sums of `sums_in` stand: (start, end, sum), in order."""
+    return [(found.start, found.end, found.money) for found in _found_in(text)]
 
 
 def amount_in(text: str) -> Money | None:
