@@ -17,6 +17,7 @@ demo: venv ## the whole stack and one message on its way to the CRM; Ctrl-C stop
 	@$(BIN)/potok demo
 
 test: check ## every check and every test but the slow ones
+	@.ci/tesseract
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: venv ## format, lint, types, imports, house rules

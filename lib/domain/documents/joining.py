@@ -9,8 +9,6 @@ from lib.domain.documents.pages import JoinedLine, Reading, in_order
 from lib.domain.documents.scripts import has_cyrillic, knows_cyrillic
 from lib.domain.documents.voting import voted
 
-LETTERS_FROM = 10
-
 
 def joined(readings: Sequence[Reading]) -> tuple[JoinedLine, ...]:
     """The lines of a page, each once, whatever the order of readings and of their lines.
@@ -34,9 +32,6 @@ def blind_in(readings: Sequence[Reading]) -> frozenset[str]:
     texts = {reading.engine: [line.text for line in reading.lines] for reading in readings}
     if not any(knows_cyrillic(found) for found in texts.values()):
         return frozenset()
-    return frozenset(engine for engine, found in texts.items() if _shows_none(found))
-
-
-def _shows_none(texts: Sequence[str]) -> bool:
-    letters = sum(char.isalpha() for text in texts for char in text)
-    return letters >= LETTERS_FROM and not any(has_cyrillic(text) for text in texts)
+    return frozenset(
+        engine for engine, found in texts.items() if not any(has_cyrillic(text) for text in found)
+    )

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
+from lib.domain.documents.finds import found_on
 from lib.domain.documents.layout import Block, Heading, Paragraph, laid_out
 from lib.domain.documents.pages import Page
 
@@ -26,6 +29,19 @@ def page_markdown(page: Page) -> str:
     """One page in Markdown, ending with a newline; "" for a blank one."""
     written = "\n\n".join(_block(block) for block in laid_out(page.lines))
     return f"{written}\n" if written else ""
+
+
+def document_from(pages: Sequence[Page]) -> dict[str, Any]:
+    """Pages as JSON: Markdown, each page with its lines and boxes, and what its text proves."""
+    return {
+        "markdown": markdown_from(pages),
+        "pages": [
+            page.model_dump(mode="json")
+            | {"found": [asdict(each) | {"box": box.model_dump()} for each, box in found]}
+            for page in pages
+            for found in [found_on(page.lines)]
+        ],
+    }
 
 
 def _block(block: Block) -> str:

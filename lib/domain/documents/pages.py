@@ -51,6 +51,12 @@ class Box(Part):
         """How much of the width both share: px, 0 when one is beside the other."""
         return max(0.0, min(self.right, other.right) - max(self.left, other.left))
 
+    def scaled(self, by: float) -> Box:
+        """The same on a picture of another size."""
+        return Box(
+            left=self.left * by, top=self.top * by, right=self.right * by, bottom=self.bottom * by
+        )
+
 
 class Word(Part):
     """A word without spaces; ``confidence``: how sure its engine is, 0 to 1."""

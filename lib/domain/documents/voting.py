@@ -130,8 +130,9 @@ def _chosen(one: _Side, other: _Side, frame: _Side) -> tuple[list[Token], bool]:
             won = ours if winner is one else theirs
             if [token.text for token in ours] == [token.text for token in theirs]:
                 won = _agreed(ours, theirs)
-            elif not (one.is_blind or other.is_blind):
-                is_doubtful |= _sense(ours) != _sense(theirs)
+            else:
+                digits_alone = one.is_blind or other.is_blind
+                is_doubtful |= _sense(ours, digits_alone) != _sense(theirs, digits_alone)
             chosen += won if at is won else _framed(won, place)
     return chosen, is_doubtful
 
@@ -156,19 +157,16 @@ def _framed(tokens: Sequence[Token], place: int) -> list[Token]:
     return [Token(token.text, token.confidence, place) for token in tokens]
 
 
-def _sense(tokens: Sequence[Token]) -> str:
-    return "".join(char for token in tokens for char in token.text if char.isalnum())
+def _sense(tokens: Sequence[Token], digits_alone: bool) -> str:
+    is_sense = str.isdigit if digits_alone else str.isalnum
+    return "".join(char for token in tokens for char in token.text if is_sense(char))
 
 
 def _winner(ours: Sequence[Token], theirs: Sequence[Token], one: _Side, other: _Side) -> _Side:
     """Whose words are believed; of two that are worth the same the one whose name is later."""
     if not ours or not theirs:
-        side, words = (one, ours) if ours else (other, theirs)
-        return (
-            side
-            if _is_believed_alone(words, side, other if side is one else one)
-            else (other if side is one else one)
-        )
+        side, silent, words = (one, other, ours) if ours else (other, one, theirs)
+        return side if _is_believed_alone(words, side) else silent
     if _together(ours) == _together(theirs) and len(ours) != len(theirs):
         return one if len(ours) > len(theirs) else other  # spaces are lost more than invented
     worth_one = _worth(ours, _words(theirs), one), one.engine
@@ -176,9 +174,9 @@ def _winner(ours: Sequence[Token], theirs: Sequence[Token], one: _Side, other: _
     return one if worth_one > worth_other else other
 
 
-def _is_believed_alone(words: Sequence[Token], side: _Side, other: _Side) -> bool:
-    if side.is_blind and has_cyrillic(other.text):
-        return False
+def _is_believed_alone(words: Sequence[Token], side: _Side) -> bool:
+    if side.is_blind and not _words(words).isdigit():
+        return False  # what it makes of letters that it does not know
     least = ALONE_FROM if _HAS_SENSE.search(_words(words)) else MARK_ALONE_FROM
     return sum(token.confidence for token in words) / len(words) >= least
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from lib.domain.documents.pages import Box, JoinedLine, Line, Reading, Word
@@ -72,4 +73,6 @@ def lines_anywhere(draw: st.DrawFn) -> Line:
     return line(text, draw(st.integers(0, 900)), draw(st.integers(0, 12)) * 10.0, sure)
 
 
-PAGES = st.lists(lines_anywhere(), max_size=12)
+PAGES = st.lists(lines_anywhere(), max_size=8)
+
+EASY = settings(max_examples=60, deadline=None)  # how long a layout takes is no test's business

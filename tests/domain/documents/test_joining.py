@@ -12,7 +12,15 @@ from lib.domain.documents.aligning import grouped, is_same_place, similarity
 from lib.domain.documents.joining import blind_in, joined
 from lib.domain.documents.pages import Box, Line, Reading
 from lib.domain.documents.scripts import folded, is_mixed, knows_cyrillic
-from tests.domain.documents.making import PAGES, in_words, line, lines_anywhere, paddle, tesseract
+from tests.domain.documents.making import (
+    EASY,
+    PAGES,
+    in_words,
+    line,
+    lines_anywhere,
+    paddle,
+    tesseract,
+)
 
 RUSSIAN = ["Счёт № 1234 от 15 марта", "Покупатель: Общество", "Оплата означает согласие"]
 LOOKALIKES = [
@@ -30,6 +38,7 @@ def page(texts: list[str], sure: float = 0.9) -> list[Line]:
     return [line(text, top=40.0 * number, sure=sure) for number, text in enumerate(texts)]
 
 
+@EASY
 @given(PAGES)
 def test_a_page_of_one_engine_says_what_it_read(lines: list[Line]) -> None:
     found = joined([tesseract(*lines)])
@@ -39,6 +48,7 @@ def test_a_page_of_one_engine_says_what_it_read(lines: list[Line]) -> None:
     )
 
 
+@EASY
 @given(PAGES, PAGES)
 def test_no_line_is_lost_or_doubled(ours: list[Line], theirs: list[Line]) -> None:
     groups = grouped([tesseract(*ours), paddle(*theirs)])
@@ -49,6 +59,7 @@ def test_no_line_is_lost_or_doubled(ours: list[Line], theirs: list[Line]) -> Non
     assert len(joined([tesseract(*ours), paddle(*theirs)])) >= len(groups)
 
 
+@EASY
 @given(PAGES, PAGES, st.randoms(use_true_random=False))
 def test_the_order_of_what_comes_does_not_count(
     ours: list[Line], theirs: list[Line], chance: object
@@ -59,6 +70,7 @@ def test_the_order_of_what_comes_does_not_count(
     assert joined([paddle(*theirs), tesseract(*ours)]) == expected
 
 
+@EASY
 @given(lines_anywhere(), lines_anywhere())
 def test_alignment_is_symmetric(one: Line, other: Line) -> None:
     assert is_same_place(one, other) == is_same_place(other, one)
@@ -66,6 +78,7 @@ def test_alignment_is_symmetric(one: Line, other: Line) -> None:
     assert similarity(one.text, one.text) == 1
 
 
+@EASY
 @given(PAGES)
 def test_two_engines_that_agree_say_the_same_once(lines: list[Line]) -> None:
     apart = [line(one.text, top=50.0 * number) for number, one in enumerate(lines)]
@@ -74,6 +87,7 @@ def test_two_engines_that_agree_say_the_same_once(lines: list[Line]) -> None:
     assert not any(one.is_doubtful for one in found)
 
 
+@EASY
 @given(PAGES, PAGES)
 def test_a_joined_word_was_read_by_somebody(ours: list[Line], theirs: list[Line]) -> None:
     read = {word for one in (*ours, *theirs) for word in one.text.split()}

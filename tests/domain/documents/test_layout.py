@@ -11,7 +11,7 @@ from hypothesis import given
 from lib.domain.documents.layout import Heading, Paragraph, Table, laid_out
 from lib.domain.documents.markdown import markdown_from, page_markdown
 from lib.domain.documents.pages import Line, Page, rows_of
-from tests.domain.documents.making import PAGES, as_joined, line
+from tests.domain.documents.making import EASY, PAGES, as_joined, line
 
 LEFT = ["Договор вступает в силу со", "дня подписания и действует", "до полного исполнения его"]
 RIGHT = ["Споры разрешаются путём пе-", "реговоров, иначе они идут", "в суд по месту нахождения"]
@@ -25,6 +25,7 @@ def letters(text: str) -> Counter[str]:
     return Counter(char for char in text if char.isalnum())
 
 
+@EASY
 @given(PAGES)
 def test_every_letter_is_laid_out_once(lines: list[Line]) -> None:
     """Hyphens at ends of lines, bullets and Markdown's own marks are all that differs."""
@@ -34,6 +35,7 @@ def test_every_letter_is_laid_out_once(lines: list[Line]) -> None:
     assert sum(map(len, rows_of(lines))) == len(lines)
 
 
+@EASY
 @given(PAGES)
 def test_a_picture_makes_no_markup(lines: list[Line]) -> None:
     for block in laid_out(lines):

@@ -1,0 +1,1 @@
+"""Reading pictures and scans: decoding, straightening, Tesseract. Needs the extra ``ocr``."""
