@@ -16,7 +16,7 @@ app = typer.Typer(help="The stand-ins for the vendors.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="For a program to read.")]
 Vendor = Annotated[
-    str, typer.Argument(metavar="telegram|bitrix|llm|ollama|openrouter|groq|anthropic")
+    str, typer.Argument(metavar="telegram|bitrix|llm|ollama|openrouter|groq|anthropic|paddle")
 ]
 
 
@@ -113,7 +113,7 @@ def reset(vendors: Annotated[list[str] | None, typer.Argument()] = None) -> None
     with plain_errors():
         for vendor in (meant := _checked(vendors)):
             asyncio.run(_ask("POST", f"{vendor}/reset"))
-        out.print(f"as at the start: {', '.join(meant)}")
+        out.print(f"as at the start: {', '.join(meant)}", soft_wrap=True)
 
 
 async def _say(said: list[dict[str, Any]]) -> list[str]:

@@ -12,7 +12,7 @@ from deployments.cli.running import Running, check_sandbox
 from deployments.stack import sandbox_access
 from lib.errors import Rejected, Unavailable
 
-VENDORS = ("telegram", "bitrix", "llm", "ollama", "openrouter", "groq", "anthropic")
+VENDORS = ("telegram", "bitrix", "llm", "ollama", "openrouter", "groq", "anthropic", "paddle")
 TIMEOUT_S = 10.0
 NOT_RUNNING = "the sandbox does not run: `potok up --sandbox` starts it"
 

@@ -1,4 +1,4 @@
-"""All stand-ins on one port: Telegram, Bitrix24, model vendors, and the control surface."""
+"""All stand-ins on one port: Telegram, Bitrix24, models, PaddleX, and the control surface."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from deployments.sandbox.llm import Model, llm_app, llm_control
 from deployments.sandbox.model_vendor import Vendor
 from deployments.sandbox.ollama import Ollama
 from deployments.sandbox.openrouter import OpenRouter
+from deployments.sandbox.paddle import Paddle
 from deployments.sandbox.telegram import telegram_app
 from deployments.sandbox.telegram_control import telegram_control
 from deployments.sandbox.telegram_world import World
@@ -31,12 +32,12 @@ def create_app() -> Starlette:
     Returns:
         ``/telegram`` (Bot API base URL), ``/bitrix`` (portal), ``/llm/v1`` (OpenAI base URL),
         ``/ollama``, ``/openrouter/api/v1``, ``/groq`` and ``/anthropic`` (base URLs of the vendors'
-        own clients), ``/control/VENDOR/…`` and ``GET /healthz``.
+        own clients), ``/paddle`` (OCR), ``/control/VENDOR/…`` and ``GET /healthz``.
     """
     # A sandbox that starts anew must not give out ids that somebody has noted down: they begin
     # ever higher, by ten a second, which is more than a portal's limit lets anybody add.
     portal = Portal(first_id=int((time.time() - _EPOCH_S) * 10))
-    world, model = World(), Model()
+    world, model, paddle = World(), Model(), Paddle()
     vendors: dict[str, Vendor] = {
         "ollama": Ollama(),
         "openrouter": OpenRouter(),
@@ -59,10 +60,12 @@ def create_app() -> Starlette:
             Mount("/control/telegram", routes=telegram_control(world)),
             Mount("/control/bitrix", routes=bitrix_control(portal)),
             Mount("/control/llm", routes=llm_control(model)),
+            Mount("/control/paddle", routes=paddle.control()),
             *(Mount(f"/control/{name}", routes=v.control()) for name, v in vendors.items()),
             Mount("/telegram", telegram_app(world)),
             Mount("/bitrix", bitrix_app(portal)),
             Mount("/llm", llm_app(model)),
+            Mount("/paddle", paddle.app()),
             *(Mount(f"/{name}", v.app()) for name, v in vendors.items()),
         ],
     )
