@@ -99,6 +99,8 @@ class Settings(SpeechSettings, IngressSettings):
     egress_dns: str | None = None
     redis_url: SecretStr | None = None
 
+    paddle_url: Address | None = None
+
     @field_validator("home")
     @classmethod
     def _from_the_root(cls, home: Path) -> Path:
