@@ -34,6 +34,11 @@ def has_cyrillic(text: str) -> bool:
     return _OF_CYRILLIC.search(text) is not None
 
 
+def has_letters(text: str) -> bool:
+    """Whether there is a letter of either script."""
+    return _LETTER_RUN.search(text) is not None
+
+
 def is_mixed(text: str) -> bool:
     """Whether a run of letters has both scripts, as «Cчёт» with a Latin C has."""
     return any(

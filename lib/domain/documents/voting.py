@@ -13,16 +13,18 @@ from difflib import SequenceMatcher
 
 from lib.domain.documents.aligning import Group
 from lib.domain.documents.pages import Box, JoinedLine, Line, around, rows_of
-from lib.domain.documents.scripts import cyrillic_share, folded, has_cyrillic, is_mixed
+from lib.domain.documents.scripts import cyrillic_share, folded, has_cyrillic, has_letters, is_mixed
 
 LONGEST_WORDS = 400  # of one place; of more the whole of one engine is taken
 MIXED_COSTS = 0.5
 FOREIGN_COSTS = 0.2
+BLIND_COSTS = 0.2  # of an engine that reads a line of Cyrillic without it: it loses Latin ones, too
 ALONE_FROM, MARK_ALONE_FROM = 0.4, 0.75  # a word, a mark that only one engine sees
 DOUBTFUL_BELOW = 0.6
 SUREST = 0.999
 
 _HAS_SENSE = re.compile(r"[^\W_]")
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +171,18 @@ def _winner(ours: Sequence[Token], theirs: Sequence[Token], one: _Side, other: _
         return side if _is_believed_alone(words, side) else silent
     if _together(ours) == _together(theirs) and len(ours) != len(theirs):
         return one if len(ours) > len(theirs) else other  # spaces are lost more than invented
+    if _bare(ours) == _bare(theirs) and len(_together(ours)) != len(_together(theirs)):
+        return _marked(ours, theirs, one, other)
     worth_one = _worth(ours, _words(theirs), one), one.engine
     worth_other = _worth(theirs, _words(ours), other), other.engine
     return one if worth_one > worth_other else other
+
+
+def _marked(ours: Sequence[Token], theirs: Sequence[Token], one: _Side, other: _Side) -> _Side:
+    """Of two that differ in marks alone: a full stop is lost more than invented, but for noise."""
+    is_longer = len(_together(ours)) > len(_together(theirs))
+    long, short, words = (one, other, ours) if is_longer else (other, one, theirs)
+    return long if min(token.confidence for token in words) >= MARK_ALONE_FROM else short
 
 
 def _is_believed_alone(words: Sequence[Token], side: _Side) -> bool:
@@ -187,6 +198,8 @@ def _worth(tokens: Sequence[Token], against: str, side: _Side) -> float:
         return -1.0
     text = _words(tokens)
     worth = sum(token.confidence for token in tokens) / len(tokens) if tokens else 0.0
+    if side.is_blind and has_letters(text):
+        worth -= BLIND_COSTS
     if is_mixed(text):
         worth -= MIXED_COSTS
     if folded(text) == folded(against) and has_cyrillic(text) != has_cyrillic(against):
@@ -198,6 +211,11 @@ def _worth(tokens: Sequence[Token], against: str, side: _Side) -> float:
 
 def _words(tokens: Sequence[Token]) -> str:
     return " ".join(token.text for token in tokens)
+
+
+def _bare(tokens: Sequence[Token]) -> str:
+    """Without marks before and behind it."""
+    return _EDGES.sub("", _together(tokens))
 
 
 def _together(tokens: Sequence[Token]) -> str:

@@ -103,11 +103,13 @@ def test_an_engine_without_cyrillic_loses_however_sure_it_is() -> None:
 
 
 def test_an_engine_without_cyrillic_still_reads_numbers_and_latin() -> None:
-    ours = tesseract(
-        *page(RUSSIAN), in_words("Почта acc0unts@examp1e.com 12Z4", {"12Z4": 0.3}, top=400)
+    unsure = {"12Z4": 0.3, "acc0unts@examp1e.com": 0.5}
+    last = in_words("Почта acc0unts@examp1e.com 12Z4 DAP", unsure, top=400)
+    ours = tesseract(*page(RUSSIAN), last)
+    theirs = paddle(
+        *page(LOOKALIKES), line("No4ta accounts@example.com 1234 DA", top=400, sure=0.95)
     )
-    theirs = paddle(*page(LOOKALIKES), line("No4ta accounts@example.com 1234", top=400, sure=0.95))
-    assert said(ours, theirs)[-1] == "Почта accounts@example.com 1234"
+    assert said(ours, theirs)[-1] == "Почта accounts@example.com 1234 DAP"
 
 
 def test_english_is_not_taken_for_blindness() -> None:
@@ -165,6 +167,12 @@ def test_a_row_that_one_engine_cuts_stays_cut() -> None:
 def test_noise_that_one_engine_sees_is_left_out() -> None:
     ours = tesseract(in_words("‚ Счёт № 1 ’", {"‚": 0.3, "’": 0.2}))
     assert said(ours, paddle(line("Счёт № 1"))) == ["Счёт № 1"]
+
+
+def test_a_full_stop_is_lost_more_than_invented() -> None:
+    for sure, said_last in ((0.9, "invoice."), (0.4, "invoice")):
+        ours = tesseract(in_words("of this invoice.", {"invoice.": sure}))
+        assert said(ours, paddle(line("of this invoice", sure=0.99))) == [f"of this {said_last}"]
 
 
 def test_a_line_that_one_engine_missed_is_kept() -> None:
