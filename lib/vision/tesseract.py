@@ -29,6 +29,7 @@ OSD_PX, SURE_OF_TURN = 1600, 2.0
 SMALL_PX = 20  # the height of a line: smaller letters are read better twice as large
 SPECKS = 0.002  # of all pixels: more of them is noise
 UNREAD, SECOND_LOOK_FROM = 0.01, 0.6  # ink that no line covers; how sure a second look must be
+CELL_PX, SHADOW, DARK, FADES = 16, 40, 96, 10  # of 255 grey levels, FADES: from cell to cell
 AUTO, BLOCK, ORIENTATION = "3", "6", "0"
 
 
@@ -75,7 +76,7 @@ class Tesseract:
             Rejected: it refuses the picture.
             Unavailable: it is not installed, lacks a language, or takes too long.
         """
-        grey = _clean(picture.convert("L"))
+        grey = _clean(_lit(picture.convert("L")))
         lines, scale = self._lines(grey, AUTO), 1
         if _height(lines) < SMALL_PX:
             scale = 2
@@ -121,6 +122,25 @@ class Tesseract:
 
 
 _SMOOTH = Image.Resampling.LANCZOS
+
+
+def _lit(grey: Image.Image) -> Image.Image:
+    """A photographed page without its shadow; one that is lit evenly as it is.
+
+    Tesseract's threshold is one for the whole page: what is darker than it is lost in black.
+    """
+    cells_across, cells_down = (max(2, side // CELL_PX) for side in grey.size)
+    small = grey.resize((cells_across, cells_down), Image.Resampling.BOX)
+    paper = small.filter(ImageFilter.MaxFilter(5)).filter(ImageFilter.GaussianBlur(3))
+    light = np.asarray(paper).astype(np.float32)
+    steps = np.concatenate([np.abs(np.diff(light, axis=axis)).ravel() for axis in (0, 1)])
+    is_even = np.ptp(np.percentile(light, (5, 95))) < SHADOW
+    # A dark screen is no shadow, and a coloured band ends at once where a shadow fades.
+    if is_even or np.median(light) < DARK or np.percentile(steps, 99) > FADES:
+        return grey
+    whole = np.asarray(paper.resize(grey.size, Image.Resampling.BICUBIC)).astype(np.float32)
+    values = np.asarray(grey) * 255.0 / np.maximum(1.0, whole)
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
 
 
 def _clean(grey: Image.Image) -> Image.Image:

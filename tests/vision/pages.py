@@ -93,6 +93,14 @@ def noisy(image: Image.Image, share: float = 0.03) -> Image.Image:
     return Image.fromarray(values)
 
 
+def in_shadow(image: Image.Image) -> Image.Image:
+    """As photographed with the light from the upper right."""
+    values = np.asarray(image).astype(np.float64)
+    across = np.linspace(0.55, 1, values.shape[1])[None, :, None]
+    down = np.linspace(1, 0.8, values.shape[0])[:, None, None]
+    return Image.fromarray((values * across * down).astype(np.uint8))
+
+
 def skewed(image: Image.Image, deg: float) -> Image.Image:
     return image.rotate(deg, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
 
