@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -235,10 +236,11 @@ async def _pass_on(connection: AsyncConnection, delivery_ids: Collection[int]) -
 
 
 def _delivery_of(message: InboundMessage) -> NewDelivery:
+    body = message.model_dump(mode="json")
     return NewDelivery(
         *(message.event_id, LEADS, message.source, message.lane, message.person),
-        message.model_dump(mode="json"),
-        "{}",
+        body,
+        orjson.dumps(body).decode(),  # what people are shown of it
     )
 
 
