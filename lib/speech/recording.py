@@ -18,7 +18,7 @@ from lib.errors import Rejected
 
 RATE_HZ = 16_000
 SAMPLE_BYTES = 2
-BLOCK_S = 600.0  # for the look for silences
+BLOCK_S = 120.0  # for the look for silences, which takes 1 MB a second
 SILENCE_MS = 300
 LONGEST_S = 4 * 3600.0
 
