@@ -51,23 +51,21 @@ class Errors:
 async def measure(house: House, options: Options) -> Sample:
     """Recordings whose words are known, then a short and a long one."""
     russians = await asyncio.to_thread(russian)
-    chosen = russians[::EVERY][:RECORDINGS]
+    chosen = russians[::EVERY][: 10 if options.is_quick else RECORDINGS]
     lengths = QUICK_S if options.is_quick else LONG_S
     folder = house.settings.home
     async with service_of(house) as service:
         await service.start(chosen[0].path)
         async with bare_of(house) as bare:
-            ru, ru_bare = await _errors(
-                service, bare, chosen[: 10 if options.is_quick else None], "ru"
-            )
+            ru, ru_bare = await _errors(service, bare, chosen, "ru")
             en, en_bare = await _errors(service, bare, await asyncio.to_thread(english), "en")
         figures = {
-            "listening.ru_cer": ru.character_rate,
-            "listening.ru_wer": ru.word_rate,
-            "listening.ru_bare_cer": ru_bare.character_rate,
-            "listening.ru_bare_wer": ru_bare.word_rate,
-            "listening.en_wer": en.word_rate,
-            "listening.en_bare_wer": en_bare.word_rate,
+            "listening.ru_cer_percent": 100 * ru.character_rate,
+            "listening.ru_wer_percent": 100 * ru.word_rate,
+            "listening.ru_bare_cer_percent": 100 * ru_bare.character_rate,
+            "listening.ru_bare_wer_percent": 100 * ru_bare.word_rate,
+            "listening.en_wer_percent": 100 * en.word_rate,
+            "listening.en_bare_wer_percent": 100 * en_bare.word_rate,
         }
         figures |= {"listening.rest_mb": service.memory_mb()}
         peaks = []
@@ -86,12 +84,11 @@ async def measure(house: House, options: Options) -> Sample:
 async def _errors(
     service: Service, bare: Bare, sounds: Sequence[Sound], language: str
 ) -> tuple[Errors, Errors]:
-    found = Errors(), Errors()
+    own, others = Errors(), Errors()
     for sound in sounds:
-        for errors, hears in zip(found, (service, bare), strict=True):
-            _, text = await hears.heard(sound.path, language)
-            errors.add(sound.said, text)
-    return found
+        own.add(sound.said, (await service.heard(sound.path, language))[1])
+        others.add(sound.said, (await bare.heard(sound.path, language))[1])
+    return own, others
 
 
 async def _long(service: Service, sound: Sound) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import itertools
 import statistics
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.bench.figures import Sample
 from tests.bench.house import House
@@ -19,6 +20,13 @@ PAIRS = {4.0: 10, 10.0: 8, 40.0: 4, 180.0: 3}  # seconds of a recording: how oft
 QUICK = {4.0: 3, 10.0: 3, 40.0: 1}
 JOBS = 10
 LOOK_EVERY_S = 0.05
+
+
+class Turn(NamedTuple):
+    """What it took to hear a recording once, seconds of the clock and of CPU."""
+
+    took_s: float
+    cpu_s: float
 
 
 async def measure(house: House, options: Options) -> Sample:
@@ -57,15 +65,20 @@ async def _overhead(
     ratios, notes = [], []
     await bare.heard(recordings[0][0], "ru")
     for path, seconds, times in recordings:
-        own_s, bare_s = [], []
+        turns: tuple[list[Turn], list[Turn]] = ([], [])
         for number in range(times):
-            for heard, took in [(service, own_s), (bare, bare_s)][:: 1 if number % 2 else -1]:
-                took.append((await heard.heard(path, "ru"))[0])
-        own = [one / other for one, other in zip(own_s, bare_s, strict=True)]
-        ratios.append(statistics.median(own))
+            pair: list[tuple[Service | Bare, list[Turn]]] = [(service, turns[0]), (bare, turns[1])]
+            for model, found in pair[:: 1 if number % 2 else -1]:
+                before_s = model.cpu_s()
+                took_s, _ = await model.heard(path, "ru")
+                found.append(Turn(took_s, model.cpu_s() - before_s))
+        own, other = ([turn.took_s for turn in found] for found in turns)
+        ratios.append(statistics.median(s / bare_s for s, bare_s in zip(own, other, strict=True)))
+        cpu = sum(turn.cpu_s for turn in turns[0]) / sum(turn.cpu_s for turn in turns[1])
         notes.append(
-            f"{seconds:6.1f} s: bare {statistics.median(bare_s):6.2f} s,"
-            f" service {statistics.median(own_s):6.2f} s, {ratios[-1] - 1:+.1%} of {times} pairs"
+            f"{seconds:6.1f} s: bare {statistics.median(other):6.2f} s,"
+            f" service {statistics.median(own):6.2f} s,"
+            f" {ratios[-1] - 1:+.1%} of {times} pairs, CPU {cpu - 1:+.1%}"
         )
     figures = {
         "speech.overhead_percent": (statistics.median(ratios) - 1) * 100,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 
 from deployments.settings import ROOT, Settings
 from deployments.stack import programs
@@ -80,6 +81,10 @@ class Service:
             raise RuntimeError(f"{status} {body[:300].decode(errors='replace')}")
         return dict(orjson.loads(body))
 
+    def cpu_s(self) -> float:
+        """CPU time so far."""
+        return _cpu_s(self.supervisor.pid("speech"))
+
     def memory_mb(self) -> float:
         """Resident now."""
         return self._status_mb("VmRSS")
@@ -116,6 +121,10 @@ class Bare:
         self.process.stdin.write(asked + b"\n")
         answer = orjson.loads(await self.process.stdout.readline())
         return answer["took_s"], answer["text"]
+
+    def cpu_s(self) -> float:
+        """CPU time so far."""
+        return _cpu_s(self.process.pid)
 
 
 @asynccontextmanager
@@ -155,3 +164,8 @@ async def bare_of(house: House) -> AsyncIterator[Bare]:
         assert process.stdin is not None
         process.stdin.close()
         await process.wait()
+
+
+def _cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system

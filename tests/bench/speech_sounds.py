@@ -41,7 +41,7 @@ class Sound:
     def seconds(self) -> float:
         """How long it is."""
         with wave.open(str(self.path)) as file:
-            return file.getnframes() / file.getframerate()
+            return float(file.getnframes() / file.getframerate())
 
 
 def russian() -> list[Sound]:
