@@ -261,7 +261,7 @@ def _known(
         contacts=frozenset(
             str(by_key(entry).get("value")) for entry in by_key(item.get("fm")).values()
         ),
-        commented=frozenset(w.ref for w in filing.words if f"[{w.ref}]" in said),
+        commented=frozenset(w.ref for w in filing.words if f"[{w.mark}]" in said),
     )
 
 

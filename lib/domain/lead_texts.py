@@ -58,7 +58,7 @@ def words_of(message: InboundMessage) -> str:
 
 
 def comment_text(words: Words) -> str:
-    """One message for the CRM: when (Moscow time), the person's own words, and ``[ref]``.
+    """One message for the CRM: when (Moscow time), the person's own words, and ``[mark]``.
 
     The words cannot hold markup, nor a ref: square brackets in them are replaced.
     """
@@ -66,7 +66,7 @@ def comment_text(words: Words) -> str:
     text = plain(words.text).strip()
     if len(text) > WORDS_LIMIT:
         text = text[:WORDS_LIMIT].rstrip() + "…"
-    return f"{at:%d.%m.%Y %H:%M} МСК\n{text or '(без текста)'}\n[{words.ref}]"
+    return f"{at:%d.%m.%Y %H:%M} МСК\n{text or '(без текста)'}\n[{words.mark}]"
 
 
 def lead_comment(words: Sequence[Words]) -> str:

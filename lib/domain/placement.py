@@ -17,12 +17,19 @@ class Words:
     """What a person wrote in one message.
 
     ``in_crm``: ``no``; ``tried``, when it was sent and no answer came; ``yes``; ``refused``.
+    ``is_heard``: with what its recordings say, though the CRM may have it without.
     """
 
     ref: str
     at: datetime
     text: str
     in_crm: InCrm = "no"
+    is_heard: bool = False
+
+    @property
+    def mark(self) -> str:
+        """By what they are known in the CRM."""
+        return f"{self.ref}:heard" if self.is_heard else self.ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from lib.errors import Rejected
 from lib.store.engine import Database
 from lib.store.leads import STATE_COLUMNS
 from lib.store.moves import tell_anew
-from lib.store.tables import Lead, LeadMessage
+from lib.store.tables import Delivery, Lead, LeadMessage
 
 _RECORD = text(
     """
@@ -45,9 +45,11 @@ class Filings:
         leads = select(*STATE_COLUMNS).where(col(Lead.id).in_(lead_ids)).order_by(col(Lead.id))
         unsaid = col(LeadMessage.in_crm).in_(("no", "tried"))
         in_doubt = col(Lead.crm_id).is_(None) & (col(LeadMessage.in_crm) == "yes")
+        is_heard = col(Delivery.message)["is_heard"].as_boolean()
         words = (
-            select(LeadMessage)
+            select(LeadMessage, is_heard.is_(True).label("is_heard"))
             .join(Lead, col(Lead.id) == col(LeadMessage.lead_id))
+            .outerjoin(Delivery, col(Delivery.id) == col(LeadMessage.delivery_id))
             .where(col(LeadMessage.lead_id).in_(lead_ids), unsaid | in_doubt)
             .order_by(col(LeadMessage.at), col(LeadMessage.ref))
         )
@@ -56,7 +58,8 @@ class Filings:
             states = (await connection.execute(leads)).all()
             for row in await connection.execute(words):
                 in_crm: InCrm = "no" if row.in_crm == "no" else "tried"
-                by_lead[row.lead_id].append(Words(row.ref, row.at, row.text, in_crm))
+                said = Words(row.ref, row.at, row.text, in_crm, row.is_heard)
+                by_lead[row.lead_id].append(said)
         return [
             Filing(LeadState.model_validate(dict(row._mapping)), tuple(by_lead[row.id]))
             for row in states

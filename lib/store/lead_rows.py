@@ -5,7 +5,7 @@ As ``insert … values`` SQLAlchemy compiles each statement anew, for it has ano
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -61,6 +61,15 @@ _KEEP_WORDS = text(
     """  # noqa: S608 — of our own columns' names
 )
 
+# What was told before it was heard is told again; whether it was is looked up there.
+_DOUBT_TOLD = text(
+    """
+    update lead_messages m set in_crm = 'tried'
+    from unnest(cast(:refs as text[]), cast(:delivery_ids as bigint[])) as g(ref, delivery_id)
+    where m.ref = g.ref and m.delivery_id < g.delivery_id and m.in_crm in ('yes', 'refused')
+    """
+)
+
 
 async def save_leads(
     connection: AsyncConnection, changed: Collection[LeadState]
@@ -79,3 +88,10 @@ async def save_words(connection: AsyncConnection, rows: Collection[dict[str, Any
     if rows:
         given = orjson.dumps(list(rows)).decode()
         await connection.execute(_KEEP_WORDS, {"rows": given})
+
+
+async def doubt_told(connection: AsyncConnection, heard: Mapping[str, int]) -> None:
+    """Messages whose recordings were heard since they were told to the CRM: by ref, by what."""
+    if heard:
+        given = {"refs": list(heard), "delivery_ids": list(heard.values())}
+        await connection.execute(_DOUBT_TOLD, given)

@@ -17,7 +17,7 @@ from lib.domain.inquiry import Inquiry
 from lib.domain.lead_texts import words_of
 from lib.domain.leads import LEAD_OPEN_FOR, LeadState, grow, open_lead
 from lib.store.engine import Database
-from lib.store.lead_rows import save_leads, save_words
+from lib.store.lead_rows import doubt_told, save_leads, save_words
 from lib.store.tables import TABLES, Batch, Delivery, Lead, LeadMessage
 
 STATE_COLUMNS: list[Any] = [col(getattr(Lead, name)) for name in LeadState.model_fields]
@@ -247,6 +247,8 @@ async def _keep_words(
             "text": words_of(message),
             "inquiry": read.inquiry.model_dump(mode="json"),
         }
+    heard = {read.message.ref: read.delivery_id for read in written if read.message.is_heard}
+    await doubt_told(connection, heard)
     await save_words(connection, rows.values())
 
 

@@ -110,6 +110,21 @@ async def test_a_caption_makes_its_lead_at_once_and_the_words_join_it(hearing: L
     assert "барышн" in rows[0]["text"], "what was said is still there after the edit"
 
 
+async def test_the_words_of_who_has_a_lead_reach_the_crm_once(hearing: LiveStack) -> None:
+    person = f"speaker-{uuid4()}"
+    key = await sent(hearing, {"as": person, "text": f"нужен кредит, {new_phone()}"})
+    (wish,) = await hearing.settled([key])
+    key = await sent(hearing, {"as": person, "voice_path": str(DATA / OTHER)})
+    _, again = await hearing.settled([key, f"{key}:heard"])
+    (lead,) = await hearing.rows("select * from leads where id = %s", wish["outcome"]["lead_id"])
+    assert again["outcome"]["lead_id"] == lead["id"]
+    (there,) = await hearing.crm(lead["origin"])
+    said = [note["COMMENT"] for note in there["timeline"] if "барышн" in note["COMMENT"]]
+    assert len(said) == 1, "its first version said only that there is a voice message"
+    known = await hearing.potok("leads", "show", str(lead["id"]))
+    assert known.count("барышн") == 1
+
+
 async def test_what_is_no_sound_fails_and_a_person_is_told(
     hearing: LiveStack, tmp_path: Path
 ) -> None:

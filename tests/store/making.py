@@ -114,6 +114,17 @@ async def until_true(condition: Callable[[], Awaitable[object]], within_s: float
         await asyncio.sleep(0.01)
 
 
+async def came(database: Database, message: InboundMessage) -> int:
+    """A message in the inbox; its delivery."""
+    new = NewDelivery(
+        *(message.event_id, LEADS, message.source, message.lane, message.person),
+        message.model_dump(mode="json"),
+        "{}",
+    )
+    await accepted(database, new)
+    return int((await deliveries(database))[message.event_id]["id"])
+
+
 def read(
     delivery_id: int,
     words: str,

@@ -7,9 +7,9 @@ from lib.domain.placement import Action, Filing, Placement
 from lib.errors import Rejected, Unavailable
 from lib.store.engine import Database
 from lib.store.filings import Filings
-from lib.store.leads import Leads
+from lib.store.leads import Leads, ReadMessage
 
-from .making import read, rows, run_sql
+from .making import came, read, rows, run_sql
 
 MINUTE = timedelta(minutes=1)
 
@@ -137,3 +137,28 @@ async def test_the_words_of_a_lead_that_is_nowhere_are_in_doubt(db: Database) ->
     await Filings(db).record([placement(nowhere)], {origin: Placed(71, refs)})
     (lead,) = await rows(db, "select crm_id, crm_deleted_at from leads")
     assert lead == {"crm_id": 71, "crm_deleted_at": None}, "it is there again"
+
+
+async def test_what_was_heard_is_told_though_its_message_was(db: Database) -> None:
+    wish, voice = read(1, "нужен кредит"), read(2, "+7 916 123-45-67", at=MINUTE)
+    heard = voice.message.heard(["звоните после обеда"])
+    for number, message in enumerate((wish.message, voice.message, heard), 1):
+        assert await came(db, message) == number
+    grown = await Leads(db).grow([wish, voice])
+    lead = grown[2]
+    assert lead is not None
+    assert lead.id is not None
+    (filing,) = await Filings(db).open([lead.id])
+    placed = {lead.origin: Placed(70, tuple(words.ref for words in filing.words))}
+    await Filings(db).record([placement(filing)], placed)
+    for _ in range(2):  # a run that was killed takes it again
+        await Leads(db).grow([ReadMessage(3, heard, voice.inquiry)])
+        (again,) = await Filings(db).open([lead.id])
+        (words,) = again.words
+        assert (words.in_crm, words.mark) == ("tried", f"{words.ref}:heard")
+        assert "после обеда" in words.text
+    told = {lead.origin: Placed(70, (words.ref,))}
+    await Filings(db).record([placement(again, "update", words=1)], told)
+    await Leads(db).grow([ReadMessage(3, heard, voice.inquiry)])
+    (filing,) = await Filings(db).open([lead.id])
+    assert filing.words == (), "it is told once"

@@ -8,15 +8,13 @@ from uuid import uuid4
 
 import orjson
 
-from lib.domain.inbound import InboundMessage, Media
+from lib.domain.inbound import Media
 from lib.domain.recordings import Place
 from lib.domain.transcripts import Segment, Transcript
 from lib.store.engine import Database
-from lib.store.events import LEADS
-from lib.store.inbox import NewDelivery
 from lib.store.transcripts import Transcripts
 from tests.domain.making import inbound
-from tests.store.making import accepted, deliveries, rows, run_sql
+from tests.store.making import came, deliveries, rows, run_sql
 
 
 def voice(number: int) -> Media:
@@ -28,17 +26,6 @@ def saying(text: str) -> Transcript:
     return Transcript(
         language="ru", language_probability=1, duration_s=1, segments=(segment,), model="base"
     )
-
-
-async def came(db: Database, message: InboundMessage) -> int:
-    """A message in the inbox; its delivery."""
-    new = NewDelivery(
-        *(message.event_id, LEADS, message.source, message.lane, message.person),
-        message.model_dump(mode="json"),
-        "{}",
-    )
-    await accepted(db, new)
-    return int((await deliveries(db))[message.event_id]["id"])
 
 
 async def heard(db: Database) -> dict[str, str]:
