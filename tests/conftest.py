@@ -27,6 +27,7 @@ hypothesis_settings.load_profile("potok")
 numbers = count(1)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this very hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two processes share the tests by module; all of the live stack are in one, and come first."""
     for item in items:
