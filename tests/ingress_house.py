@@ -160,5 +160,5 @@ async def house(home: Path, net: Networks) -> AsyncIterator[House]:
         file.write_text(CADDYFILE.format(http=http, https=https, home=home))
         stack.enter_context(caddy(file, home / "caddy.log", net.server, HTTP_PROXY=proxy))
         found = House(home, net, shops, urls, f"https://127.0.0.1:{https}/acme/local/directory")
-        await until(lambda: list(home.glob("certificates/*/127.0.0.1/127.0.0.1.crt")))
+        await until(lambda: list(home.glob("certificates/*/127.0.0.1/127.0.0.1.crt")), 60.0)
         yield found

@@ -69,7 +69,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     file.write_text(CADDYFILE.format(http=http, https=https, storage=home))
     root = home / "pki" / "authorities" / "local" / "root.crt"
     with caddy(file, home / "log"):
-        await until(lambda: list(home.glob("certificates/*/good.test/good.test.crt")))
+        await until(lambda: list(home.glob("certificates/*/good.test/good.test.crt")), 60.0)
         yield Server(http, https, str(root))
 
 
