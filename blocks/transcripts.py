@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from httpx import HTTPError
 from prefect import task
 from prefect.artifacts import (
     acreate_progress_artifact,
@@ -85,7 +86,7 @@ async def find_recordings(
     if service.folder:
         try:
             found = await asyncio.to_thread(Folder(Path(service.folder)).recordings)
-        except Rejected as exc:
+        except Unavailable as exc:
             report.folder_error = exc
         else:
             for ref in (await transcripts.unknown(list(found)))[:FILES_A_RUN]:
@@ -133,20 +134,29 @@ async def publish_transcripts(report: TranscriptsReport) -> None:
 
 async def show_progress(transcripts: Transcripts, recording: Recording, job: JobSeen) -> None:
     """Note how far a recording is; a long one has a bar among Prefect's artifacts."""
-    artifact_id: UUID | None = recording.artifact_id
     percent = min(100.0, 100 * job.done_s / job.of_s) if job.of_s else 0.0
-    if artifact_id is not None:
-        await aupdate_progress_artifact(artifact_id, percent)
-    elif job.of_s >= LONG_S:
-        words = f"Recording {recording.id}: heard of {job.of_s:.0f} s"
-        key = f"transcript-{recording.id}"
-        artifact_id = await acreate_progress_artifact(percent, key=key, description=words)
+    artifact_id = await _show_bar(recording, percent, job.of_s) if job.of_s >= LONG_S else None
     await transcripts.look_again(recording.id, POLL_EVERY, artifact_id=artifact_id)
+
+
+async def _show_bar(recording: Recording, percent: float, of_s: float) -> UUID | None:
+    """Move a recording's bar, or make it; that somebody has deleted it costs no recording."""
+    try:
+        if recording.artifact_id is not None:
+            return await aupdate_progress_artifact(recording.artifact_id, percent)
+        words = f"Recording {recording.id}: heard of {of_s:.0f} s"
+        key = f"transcript-{recording.id}"
+        return await acreate_progress_artifact(percent, key=key, description=words)
+    except HTTPError as exc:
+        log.warning("recording.no_bar id=%d kind=%s", recording.id, type(exc).__name__)
+        return None
 
 
 async def _tried(service: SpeechService, transcripts: Transcripts, recording: Recording) -> Outcome:
     try:
         result = await _heard(service, transcripts, recording)
+        if isinstance(result, Transcript):
+            await _keep(service, recording, result)
     except Rejected as exc:
         result = str(exc)
     except PotokError as exc:
@@ -159,9 +169,6 @@ async def _tried(service: SpeechService, transcripts: Transcripts, recording: Re
             return Outcome(recording, "waits", str(exc), exc)
     if result is None:
         return Outcome(recording, "submitted")
-    if isinstance(result, Transcript) and recording.place.path:
-        folder = Folder(Path(str(service.folder)))
-        await asyncio.to_thread(folder.write, recording.place, result, datetime.now(UTC))
     await transcripts.end(recording.id, result)
     if isinstance(result, str):
         log.warning("recording.failed id=%d reason=%s", recording.id, result)
@@ -169,6 +176,15 @@ async def _tried(service: SpeechService, transcripts: Transcripts, recording: Re
     seconds = f"{result.duration_s:.0f} s by {result.model}"
     log.info("recording.heard id=%d seconds=%.0f", recording.id, result.duration_s)
     return Outcome(recording, "heard" if result.text else "silent", seconds)
+
+
+async def _keep(service: SpeechService, recording: Recording, heard: Transcript) -> None:
+    """Write what a file of the watched folder says beside it, and fill the bar of a long one."""
+    if recording.place.path:
+        folder = Folder(Path(str(service.folder)))
+        await asyncio.to_thread(folder.write, recording.place, heard, datetime.now(UTC))
+    if recording.artifact_id is not None:
+        await _show_bar(recording, 100.0, heard.duration_s)
 
 
 async def _heard(
@@ -228,6 +244,16 @@ def _is_late(recording: Recording) -> bool:
 @asynccontextmanager
 async def _sound_of(service: SpeechService, place: Place) -> AsyncIterator[Path]:
     """A recording as a file, for as long as the block lasts."""
+    try:
+        async with _fetched(service, place) as sound:
+            yield sound
+    except OSError as exc:  # a full disk, a file that nobody may read
+        why = exc.strerror or type(exc).__name__
+        raise Unavailable(f"the recording cannot be read or kept ({why})") from exc
+
+
+@asynccontextmanager
+async def _fetched(service: SpeechService, place: Place) -> AsyncIterator[Path]:
     if place.path is not None:
         yield Folder(Path(str(service.folder))).sound(place)
         return

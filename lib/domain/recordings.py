@@ -46,11 +46,22 @@ def place_of(message: InboundMessage, media: Media) -> Place:
 
 def ref_of(message: InboundMessage, media: Media) -> str:
     """Our reference of a recording, the same for all edits of its message."""
-    named = media.file_unique_id or media.sha256 or media.file_id or media.url or ""
-    short = named if len(named) <= 64 else hashlib.sha256(named.encode()).hexdigest()
-    return f"{message.ref}:{short}"
+    named = media.file_unique_id or media.sha256 or media.file_id
+    if named is None or len(named) > 64:  # an address may hold a secret, and this is shown
+        named = _digest(named or media.url or "")
+    return f"{message.ref}:{named}"
+
+
+def file_ref(path: str, size_bytes: int, mtime_ns: int) -> str:
+    """Our reference of a file in the watched folder: a file that changed is another recording."""
+    named = path if len(path) <= 500 else _digest(path)  # PostgreSQL indexes no more than 2.7 KB
+    return f"file:{named}:{size_bytes}:{mtime_ns}"
 
 
 def next_look(tries: int) -> timedelta:
     """The pause after so many tries to submit that failed: 15 s, 1, 5, 15 min, then 1 h."""
     return _PAUSES[min(max(tries, 1), len(_PAUSES)) - 1]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

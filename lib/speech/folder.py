@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
-from lib.domain.recordings import Place
+from lib.domain.recordings import Place, file_ref
 from lib.domain.transcript_files import is_recording, markdown_from, notes_of, properties_of
 from lib.domain.transcripts import Transcript, srt_from
-from lib.errors import Rejected
+from lib.errors import Rejected, Unavailable
+
+log = logging.getLogger(__name__)
 
 STILL_S = 10.0  # a file that changed later may still be on its way
+NAME_BYTES = 255  # of a name in a folder, on every file system in use
 _HEAD_BYTES = 2_000
 
 
@@ -25,24 +31,24 @@ class Folder:
         root: where it is.
 
     Raises:
-        Rejected: there is none.
+        Unavailable: there is none, or a disk is not there.
     """
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise Rejected(f"the watched folder is not there: {root.name}: see SPEECH_FOLDER")
+            raise Unavailable(f"the watched folder is not there: {root.name}: see SPEECH_FOLDER")
         self._root = root
 
     def recordings(self) -> dict[str, Place]:
         """What is to be heard, by reference: at rest, and without a note that says it was."""
         found = {}
-        for path in self._files():
-            stat, relative = path.stat(), path.relative_to(self._root)
-            if not stat.st_size or time.time() - stat.st_mtime < STILL_S:
+        for path, seen in self._files():
+            relative = path.relative_to(self._root)
+            if not seen.st_size or time.time() - seen.st_mtime < STILL_S:
                 continue
-            place = Place(path=relative.as_posix(), size_bytes=stat.st_size)
+            place = Place(path=relative.as_posix(), size_bytes=seen.st_size)
             if not any(_is_note_of(place, self._root / f"{name}.md") for name in _near(relative)):
-                found[f"file:{place.path}:{stat.st_size}:{stat.st_mtime_ns}"] = place
+                found[file_ref(relative.as_posix(), seen.st_size, seen.st_mtime_ns)] = place
         return found
 
     def sound(self, place: Place) -> Path:
@@ -61,25 +67,45 @@ class Folder:
 
         Returns:
             The Markdown, below the folder.
+
+        Raises:
+            Rejected: no name is left for it.
+            Unavailable: the folder cannot be written.
         """
         path = Path(str(place.path))
-        name = next(name for name in notes_of(path) if self._is_free(place, Path(name)))
+        name = next((name for name in notes_of(path) if self._is_free(place, Path(name))), None)
+        if name is None:
+            raise Rejected("every name for a note beside the file is taken, or too long")
         size = place.size_bytes or 0
         note = markdown_from(transcript, path.name, size, heard_at)
-        _write(self._root / f"{name}.srt", srt_from(transcript.segments))
-        _write(self._root / f"{name}.md", note)
+        try:
+            _write(self._root / f"{name}.srt", srt_from(transcript.segments))
+            _write(self._root / f"{name}.md", note)
+        except OSError as exc:
+            raise Unavailable(f"no note can be written beside the file ({exc.strerror})") from exc
         return Path(f"{name}.md")
 
     def _is_free(self, place: Place, name: Path) -> bool:
         note, titles = self._root / f"{name}.md", self._root / f"{name}.srt"
-        return _is_note_of(place, note) or not (note.exists() or titles.exists())
+        if len(os.fsencode(titles.name)) > NAME_BYTES:
+            return False
+        return _is_note_of(place, note) or not (os.path.lexists(note) or os.path.lexists(titles))
 
-    def _files(self) -> Iterator[Path]:
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
         for folder, _, names in os.walk(self._root):  # links are not followed
             for name in sorted(names):
                 path = Path(folder, name)
-                if is_recording(path.relative_to(self._root)) and not path.is_symlink():
-                    yield path
+                if not is_recording(path.relative_to(self._root)):
+                    continue
+                if not _is_text(path):
+                    log.warning("folder.no_name file=%s: it is not UTF-8", ascii(name))
+                    continue
+                try:
+                    seen = path.lstat()
+                except OSError:  # it is gone meanwhile
+                    continue
+                if stat.S_ISREG(seen.st_mode):
+                    yield path, seen
 
 
 def _near(path: Path) -> Iterator[Path]:
@@ -91,6 +117,8 @@ def _near(path: Path) -> Iterator[Path]:
 def _is_note_of(place: Place, note: Path) -> bool:
     """Whether a note says that it is what this recording says."""
     try:
+        if not note.is_file():  # a pipe would be waited for
+            return False
         with note.open(encoding="utf-8", errors="replace") as file:
             head = file.read(_HEAD_BYTES)
     except OSError:
@@ -99,8 +127,21 @@ def _is_note_of(place: Place, note: Path) -> bool:
     return all(re.search(f"^{re.escape(line)}$", head, re.MULTILINE) for line in wanted)
 
 
+def _is_text(path: Path) -> bool:
+    """Whether a name can be written down."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _write(path: Path, text: str) -> None:
     """All or nothing: whoever reads the folder sees no half of it."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    part = path.with_name(f".{uuid4().hex}.part")  # two runs may write at once
+    try:
+        with part.open("x", encoding="utf-8") as file:
+            file.write(text)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -226,7 +226,7 @@ async def _pass_on(connection: AsyncConnection, delivery_ids: Collection[int]) -
     """Give each message whose recordings have all ended its words, once."""
     heard = []
     for _, message in await _messages(connection, delivery_ids):
-        refs = [ref_of(message, media) for media in message.recordings]
+        refs = list(dict.fromkeys(ref_of(message, media) for media in message.recordings))
         rows = (await connection.execute(_OF_REFS, {"refs": refs})).all()
         known = {row.ref: row for row in rows}
         has_ended = all(ref in known and known[ref].state in ("done", "failed") for ref in refs)

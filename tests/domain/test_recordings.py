@@ -77,6 +77,14 @@ def test_what_is_to_be_heard_can_be_fetched_and_has_a_name_of_its_own(files: lis
     assert inbound(media=tuple(files), kind="deleted").recordings == ()
 
 
+def test_a_reference_shows_no_secret_of_an_address() -> None:
+    one = Media(kind="voice", url="https://a.ru/x.ogg?token=secret")
+    message = inbound(media=(one,)).model_copy(update={"source": "forwarder"})
+    other = one.model_copy(update={"url": "https://a.ru/y.ogg?token=secret"})
+    assert "secret" not in ref_of(message, one)
+    assert ref_of(message, one) != ref_of(message, other)
+
+
 def test_a_forwarder_says_where_a_recording_is() -> None:
     voice = Media(kind="voice", file_id="1", url="https://example.ru/1.ogg", sha256="a" * 64)
     message = inbound(media=(voice,)).model_copy(update={"source": "forwarder"})

@@ -236,6 +236,32 @@ async def test_a_file_gets_notes_beside_it_though_its_callback_is_lost(
     assert await stack.rows("select count(*) from transcripts") == before, "heard once"
 
 
+async def test_a_file_that_has_no_note_yet_keeps_no_other_from_having_its_own(
+    watched: Watched,
+) -> None:
+    stack, folder, block = watched
+    gone, good = put(folder, "ниже/а.ogg"), put(folder, "б.ogg")
+    put(folder, os.fsdecode(b"\xff.ogg"))
+    await run(stack, service=block)
+    away = folder.parent / "вынуто"
+    gone.parent.rename(away)
+
+    async def both_ended() -> dict[str, Any] | None:
+        await stack.rows(f"update transcripts set due_at = {LONG_AGO} where state = 'submitted'")
+        found = await run(stack, service=block)
+        return found if good.with_suffix(".md").exists() and await waits() else None
+
+    async def waits() -> list[dict[str, Any]]:
+        return await stack.rows(
+            "select id from transcripts where state = 'submitted' and tries > 0"
+        )
+
+    await eventually(both_ended)
+    away.rename(gone.parent)
+    await heard_without_callbacks(stack, block)
+    assert "барышн" in gone.with_suffix(".md").read_text()
+
+
 async def test_a_service_that_stays_away_is_stood_in_for_by_the_table(watched: Watched) -> None:
     stack, folder, _ = watched
     put(folder, "звонок.ogg")

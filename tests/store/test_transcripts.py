@@ -79,6 +79,13 @@ async def test_two_recordings_of_a_message_that_end_at_once_are_told_together(
     assert texts == ["раз\nдва"] * 10
 
 
+async def test_a_recording_that_a_message_has_twice_is_said_once(db: Database) -> None:
+    transcripts = Transcripts(db)
+    one, *_ = await transcripts.ask([await came(db, inbound(media=(voice(1), voice(1))))])
+    await transcripts.end(one.id, saying("слова"))
+    assert await heard(db) == {"telegram:main:1:heard": "слова"}
+
+
 async def test_who_asks_while_it_ends_is_told_too(db: Database) -> None:
     transcripts = Transcripts(db)
     for number in range(10):
