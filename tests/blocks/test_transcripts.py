@@ -35,5 +35,8 @@ async def test_a_long_recording_has_one_bar_that_moves(stack: LiveStack) -> None
     assert first.artifact_id == last.artifact_id is not None
     shown = await stack.prefect(f"/artifacts/{last.artifact_id}")
     assert (shown["type"], float(shown["data"])) == ("progress", 75.0)
+    await stack.prefect(f"/artifacts/{last.artifact_id}", method="DELETE")
+    with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api_url}):
+        await show_progress(transcripts, last, JobSeen(100, 120, None))
     await transcripts.end(last.id, "for this test")
     await db.close()
