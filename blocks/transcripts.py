@@ -22,6 +22,7 @@ from prefect.artifacts import (
 )
 from prefect.cache_policies import NO_CACHE
 
+from blocks._batch import error_text
 from blocks._events import Events
 from blocks._load import load
 from blocks._retry import retried
@@ -109,7 +110,13 @@ async def have_heard(
 
     async def one(recording: Recording) -> Outcome:
         async with gate:
-            return await _tried(service, transcripts, recording)
+            try:
+                return await _tried(service, transcripts, recording)
+            except Exception as exc:  # noqa: BLE001 — a bug: this one waits, the others go on
+                why = error_text(exc)
+                log.error("recording.broke id=%d error=%s", recording.id, why)
+                await transcripts.look_again(recording.id, next_look(recording.tries + 1), why)
+                return Outcome(recording, "waits", why)
 
     report.outcomes += await asyncio.gather(*map(one, recordings))
     return report
