@@ -178,6 +178,8 @@ class Listener:
             "beam_size": self._manner.beam,
             "word_timestamps": wishes.words,
             "initial_prompt": wishes.prompt,
+            # Inside a part, too: 17.9 % of the words of 50 sentences are wrong with it, else 18.7.
+            "vad_filter": self._manner.skips_silence,
         }
         sound = recording.piece(part.span, part.channel)
         if self._manner.batch > 1:  # a pipeline keeps notes of its part: each has its own
