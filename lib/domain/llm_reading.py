@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +17,7 @@ from lib.domain.inbound import InboundMessage
 from lib.domain.inquiry import SUMMARY_LIMIT, Inquiry, Urgency, Why, has_own_contact
 from lib.domain.lines import one_line
 from lib.domain.money import LARGEST, Money, sums_in
+from lib.domain.strict import strict
 
 PROMPT_TEXT_LIMIT = 4000
 PROMPT = (
@@ -39,22 +39,13 @@ _AMOUNT_WORD = re.compile(
 _CURRENCIES = frozenset(("RUB", "USD", "EUR", "KZT", "CNY", "AED", "GBP", "BYN", "TRY"))
 
 
-def _strict(schema: dict[str, Any]) -> None:
-    """OpenAI's strict mode: every field is required, and no default is stated."""
-    properties = schema["properties"]
-    for field in properties.values():
-        field.pop("default", None)
-    schema["required"] = list(properties)
-    schema["additionalProperties"] = False
-
-
 class LlmAnswer(BaseModel):
     """The form that the model fills in; ``model_json_schema()`` is what it is given.
 
     Reading is more lenient than the schema: a server without strict mode may leave fields out.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, json_schema_extra=_strict)
+    model_config = ConfigDict(extra="ignore", frozen=True, json_schema_extra=strict)
 
     is_lead: bool
     why: Why

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +10,8 @@ from typing import Literal
 
 from lib.domain.contacts import HOME, email_spans, phone_spans
 from lib.domain.documents.dates import dates_in
-from lib.domain.documents.pages import Box, Line, rows_of
+from lib.domain.documents.pages import Box, Line
+from lib.domain.documents.rows import Rows
 from lib.domain.money import sum_spans
 from lib.domain.requisites import is_account, is_bik, is_inn, is_kpp, is_ogrn
 
@@ -63,18 +63,12 @@ def found_in(text: str) -> list[Found]:
 
 
 def found_on(lines: Sequence[Line]) -> list[tuple[Found, Box]]:
-    """What stands on a page, and the box of the line where each begins.
+    """What stands on a page, and where.
 
     A row is read as one text: a table has «БИК» in one cell and the number in the next.
     """
-    text, places = "", []
-    for row in rows_of(lines):
-        for line in row:
-            places.append((len(text), line.box))
-            text += line.text + " "
-        text += "\n"
-    starts = [start for start, _ in places]
-    return [(each, places[bisect_right(starts, each.start) - 1][1]) for each in found_in(text)]
+    rows = Rows([(1, lines)])
+    return [(each, rows.place(each.start, each.end).box) for each in found_in(rows.text)]
 
 
 def _numbers(text: str) -> Iterator[Found]:

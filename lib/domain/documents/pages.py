@@ -7,11 +7,13 @@ from typing import Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.domain.strict import strict
+
 
 class Part(BaseModel):
     """Something that is not changed, of finite numbers."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, json_schema_extra=strict)
 
 
 class Box(Part):

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.domain.documents.dates import dates_in
-from lib.domain.documents.finds import amount_from, found_in
+from lib.domain.documents.finds import amount_from, found_in, found_on
 from lib.domain.requisites import is_account, is_bik, is_inn, is_kpp, is_ogrn
+from tests.domain.documents.making import line
 
 INVOICE = """Счёт № 1234 от «15» марта 2026 г.
 Поставщик: ООО «Ромашка», ИНН/КПП 7707083893/773601001, ОГРН 1027700132195
@@ -39,6 +40,16 @@ def test_all_of_an_invoice() -> None:
         ("amount", "2057.61", False),
         ("amount", "5000.00", False),
         ("date", "2026-04-01", False),
+    ]
+
+
+def test_numbers_of_two_cells_are_never_one() -> None:
+    row = [line("ИНН"), line("7707083893", 60), line("773601001", 240), line("10", 400)]
+    found = found_on([*row, line("350,00", 500), line("КПП 773601001", top=40)])
+    assert [(each.kind, each.value, box.left) for each, box in found] == [
+        ("inn", "7707083893", 60),
+        ("amount", "350.00", 500),
+        ("kpp", "773601001", 48),
     ]
 
 
