@@ -38,7 +38,7 @@ def dates_in(text: str) -> Iterator[tuple[int, int, date]]:
     for form in _FORMS:
         for match in form.finditer(text):
             parts = match.groupdict()
-            month = int(parts["month"]) if parts.get("month") else _month_from(parts["name"])
+            month = int(parts["month"]) if parts.get("month") else month_from(parts["name"])
             if month is None:
                 continue
             try:
@@ -47,7 +47,8 @@ def dates_in(text: str) -> Iterator[tuple[int, int, date]]:
                 continue
 
 
-def _month_from(name: str) -> int | None:
+def month_from(name: str) -> int | None:
+    """The number of a month by how its name begins, in Russian or English; None: it is none."""
     for number, (russian, english) in enumerate(_MONTHS, 1):
         if re.match(f"(?:{russian}|{english})", name, re.IGNORECASE):
             return number

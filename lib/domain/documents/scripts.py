@@ -15,6 +15,7 @@ _LOOKS_LIKE = str.maketrans(
     "ABEKMHOPCTYXE3aeopcyxekmhtb3rnub6N",
 )
 _ACCENTS = str.maketrans("ëËéèáàóòúù", "eEeeaaoouu")
+_AS_CYRILLIC = str.maketrans("ABEKMHOPCTYXaeopcyxkmhtnubrëË", "АВЕКМНОРСТУХаеорсухкмнтпиьгёЁ")
 _LOOKALIKE = re.compile(r"[АВЕКМНОРСТУХаеорсух]")
 _LETTER_RUN = re.compile(r"[A-Za-zÀ-ɏа-яёА-ЯЁ]+")
 _A_CYRILLIC = re.compile(f"[{CYRILLIC}]")
@@ -27,6 +28,11 @@ KNOWS_FROM = 8
 def folded(text: str) -> str:
     """A text in which letters that look alike are the same, and case does not count."""
     return text.translate(_LOOKS_LIKE).translate(_ACCENTS).casefold().replace("0", "o")
+
+
+def as_cyrillic(text: str) -> str:
+    """A text whose Latin letters are the Cyrillic ones that they look like; as long as it was."""
+    return text.translate(_AS_CYRILLIC)
 
 
 def has_cyrillic(text: str) -> bool:
