@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Pictures and scans become text on this machine.", no_args_is_help=True)
 
-FORMATS = ("md", "json")
+FORMATS = ("md", "json", "fields")
 
 
 @app.callback()
@@ -26,11 +26,17 @@ def ocr() -> None:
 def read(
     file: Annotated[Path, typer.Argument(help="A picture, or a PDF.")],
     form: Annotated[
-        str, typer.Option("--format", help="md, or json with boxes and what was found.")
+        str,
+        typer.Option(
+            "--format",
+            help="md; json with boxes and what was found; fields: of an invoice and the like.",
+        ),
     ] = "md",
 ) -> None:
     """Write down what stands in a file; PaddleX's server is asked too where PADDLE_URL is set."""
     from deployments.cli.show import err, plain_errors
+    from lib.domain.documents.cleaning import cleaned
+    from lib.domain.documents.forms import form_of
     from lib.domain.documents.markdown import document_from, markdown_from
     from lib.errors import Rejected
 
@@ -42,6 +48,8 @@ def read(
         pages = asyncio.run(_pages(file))
     if form == "json":
         typer.echo(json.dumps(document_from(pages), ensure_ascii=False, indent=2))
+    elif form == "fields":
+        typer.echo(form_of([cleaned(page) for page in pages]).model_dump_json(indent=2))
     else:
         typer.echo(markdown_from(pages), nl=False)
     for engine, reason in {

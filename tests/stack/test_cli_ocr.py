@@ -45,6 +45,21 @@ async def test_a_file_becomes_json_and_an_absent_server_is_told(
     assert page["found"][1]["box"]["top"] > page["found"][0]["box"]["top"]
 
 
+async def test_a_file_becomes_fields(potok: Potok, picture: Path) -> None:
+    code, said, _ = await potok("ocr", "read", str(picture), "--format", "fields")
+    assert code == 0
+    fields = json.loads(said)["fields"]
+    assert fields["kind"] == "invoice"
+    assert fields["number"]["value"] == "1234"
+    assert fields["date"]["value"] == "2026-03-15"
+    assert fields["seller"]["inn"]["value"] == "7707083893"
+    assert fields["seller"]["inn"]["is_proven"]
+    assert fields["total"] is None
+    box = fields["seller"]["inn"]["box"]
+    assert box["top"] > fields["number"]["box"]["top"]
+    assert box["left"] > fields["date"]["box"]["left"] / 2
+
+
 async def test_a_blank_page_is_told(potok: Potok, tmp_path: Path) -> None:
     (tmp_path / "blank.png").write_bytes(bytes_of(Image.new("RGB", (300, 200), "white")))
     code, said, wrong = await potok("ocr", "read", str(tmp_path / "blank.png"))
@@ -54,7 +69,7 @@ async def test_a_blank_page_is_told(potok: Potok, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((__file__, "--format", "doc"), "--format is one of md, json"),
+        ((__file__, "--format", "doc"), "--format is one of md, json, fields"),
         (("/none.png",), "there is no file /none.png"),
         ((__file__,), "the file is no picture and no PDF that can be read"),
     ],
