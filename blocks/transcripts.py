@@ -83,7 +83,9 @@ async def find_recordings(
     if events.batch_id is not None:
         asked = await transcripts.ask(events.named("delivery_id"))
         ended = await transcripts.of_jobs(events.named("job_id"))
-        return list({each.id: each for each in (*asked, *ended)}.values())
+        has_files = any(each.place.path for each in ended)
+        files = await transcripts.next_files([each.id for each in ended]) if has_files else []
+        return list({each.id: each for each in (*asked, *ended, *files)}.values())
     if service.folder:
         try:
             found = await asyncio.to_thread(Folder(Path(service.folder)).recordings)

@@ -13,6 +13,7 @@ from lib.domain.inbound import InboundMessage, Media
 State = Literal["waiting", "submitted", "done", "failed"]
 
 POLL_EVERY = timedelta(minutes=1)  # a job whose callback does not come
+FILES_AT_ONCE = 3  # with the service, which does four jobs at once: a customer's message is next
 GIVEN_UP_AFTER = timedelta(days=2)  # longer than the service repeats its callback
 _PAUSES = tuple(timedelta(seconds=s) for s in (15, 60, 300, 900, 3600))
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lib.domain.inbound import InboundMessage
-from lib.domain.recordings import POLL_EVERY, Place, State, place_of, ref_of
+from lib.domain.recordings import FILES_AT_ONCE, POLL_EVERY, Place, State, place_of, ref_of
 from lib.domain.transcripts import Transcript
 from lib.store.engine import Database
 from lib.store.events import LEADS, deliver
@@ -34,8 +34,18 @@ _KNOWN = text("select ref from transcripts where ref = any(:refs)")
 _DUE = text(
     f"""
     select {_COLUMNS} from transcripts
-    where state in ('waiting', 'submitted') and due_at <= clock_timestamp() order by due_at
-    limit :limit
+    where (state = 'submitted' or state = 'waiting' and place ->> 'path' is null)
+      and due_at <= clock_timestamp() order by due_at limit :limit
+    """  # noqa: S608
+)
+_NEXT_FILES = text(
+    f"""
+    select {_COLUMNS} from transcripts
+    where state = 'waiting' and place ->> 'path' is not null and due_at <= clock_timestamp()
+    order by due_at, id limit greatest(0, :at_once - (
+      select count(*) from transcripts
+      where state = 'submitted' and place ->> 'path' is not null and id <> all(:ending)
+    ))
     """  # noqa: S608
 )
 _OF_JOBS = text(
@@ -142,6 +152,17 @@ class Transcripts:
         """Those that are to be looked at now: submitted, or asked what became of them."""
         async with self._database.transaction() as connection:
             rows = (await connection.execute(_DUE, {"limit": limit})).all()
+        return [*map(_recording, rows), *await self.next_files()]
+
+    async def next_files(self, ending: Sequence[int] = ()) -> list[Recording]:
+        """Files to submit now: few at once, so that a full folder is in no message's way.
+
+        Args:
+            ending: those that are with the service no more.
+        """
+        given = {"at_once": FILES_AT_ONCE, "ending": list(ending)}
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(_NEXT_FILES, given)).all()
         return [_recording(row) for row in rows]
 
     async def of_jobs(self, job_ids: Sequence[str]) -> list[Recording]:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import orjson
 
 from lib.domain.inbound import Media
-from lib.domain.recordings import Place
+from lib.domain.recordings import FILES_AT_ONCE, Place
 from lib.domain.transcripts import Segment, Transcript
 from lib.store.engine import Database
 from lib.store.transcripts import Transcripts
@@ -125,6 +125,24 @@ async def test_a_job_is_found_by_its_id_and_when_nobody_told_of_it(db: Database)
     assert [each.job_id for each in await transcripts.due()] == [job_id]
     await transcripts.end(one.id, saying("слова"))
     assert await transcripts.due() == await transcripts.of_jobs([str(job_id)]) == []
+
+
+async def test_few_files_are_heard_at_once(db: Database) -> None:
+    transcripts = Transcripts(db)
+    files = [
+        await transcripts.note(f"file:{n}.ogg:1:1", Place(path=f"{n}.ogg", size_bytes=1))
+        for n in range(FILES_AT_ONCE + 2)
+    ]
+    await transcripts.ask([await came(db, inbound(media=(voice(1),)))])
+    await run_sql(db, "update transcripts set due_at = now() - make_interval(secs => 9 - id)")
+    message, *first = await transcripts.due()
+    assert message.place.path is None, "it is not behind the folder"
+    assert [each.id for each in first] == [each.id for each in files[:FILES_AT_ONCE]]
+    for each in (message, *first):
+        await transcripts.submitted(each.id, uuid4())
+    assert await transcripts.due() == []
+    (after,) = await transcripts.next_files([first[0].id])
+    assert after.id == files[FILES_AT_ONCE].id, "one has ended, another has its place"
 
 
 async def test_lists_are_for_people(db: Database) -> None:
