@@ -25,12 +25,15 @@ class Entry:
         entrypoint: the flow's module path.
         pool: the work pool of its runs.
         tags: of its runs.
+        schedules: when it runs by itself, for people.
     """
 
     name: str
     entrypoint: str
     pool: str
     tags: tuple[str, ...]
+    description: str = ""
+    schedules: tuple[str, ...] = ()
 
 
 def entries(path: Path = ROOT / "prefect.yaml") -> list[Entry]:
@@ -103,4 +106,13 @@ def _entry(said: dict[str, Any]) -> Entry:
         entrypoint=said["entrypoint"],
         pool=said["work_pool"]["name"],
         tags=tuple(said.get("tags") or ()),
+        description=str(said.get("description") or ""),
+        schedules=tuple(_when(each) for each in said.get("schedules") or ()),
     )
+
+
+def _when(schedule: dict[str, Any]) -> str:
+    if "interval" in schedule:
+        return f"every {schedule['interval']} s"
+    said = schedule.get("cron") or schedule.get("rrule") or ""
+    return f"{said} {schedule.get('timezone') or 'UTC'}"

@@ -27,6 +27,7 @@ from deployments import credentials
 from deployments.credentials import Address
 from deployments.settings_advice import advice
 from deployments.settings_ingress import IngressSettings
+from deployments.settings_mcp import McpSettings
 from deployments.settings_speech import SpeechSettings
 from deployments.stack import child_env, sandbox_access
 from lib.errors import Rejected, Unavailable
@@ -37,7 +38,7 @@ LOOPBACK = "127.0.0.1"
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(SpeechSettings, IngressSettings):
+class Settings(SpeechSettings, IngressSettings, McpSettings):
     """Everything the environment says; made as ``Settings(POTOK_PORT=8001)``, by variable."""
 
     model_config = SettingsConfigDict(

@@ -22,6 +22,7 @@ GROUPS: dict[str, str] = {
     "inbox": "deployments.cli.inbox",
     "leads": "deployments.cli.leads",
     "llm": "deployments.cli.llm",
+    "mcp": "deployments.cli.mcp",
     "ocr": "deployments.cli.ocr",
     "sandbox": "deployments.cli.sandbox",
     "score": "deployments.cli.score",

@@ -55,6 +55,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _door("gateway", f"{settings.gateway_url}/readyz", up, True),
         _door("models", f"{settings.llm_url}/healthz", up, True),
         _speech(settings, up),
+        _mcp(settings, up),
     ]
     if settings.is_sandbox:
         looks.append(_door("sandbox", f"{settings.sandbox_url}/healthz", up, True))
@@ -138,6 +139,14 @@ async def _speech(settings: Settings, up: bool) -> Finding:
             return Finding("speech", BROKEN, f"SPEECH_MODEL: {exc}")
     found = await _door("speech", url, up, ours=True)
     return replace(found, words=f"{found.words}, model {model}")
+
+
+async def _mcp(settings: Settings, up: bool) -> Finding:
+    if not settings.mcp:
+        return Finding("MCP", OFF, "POTOK_MCP is not set: IDEs are served by `potok mcp` only")
+    if find_spec("fastmcp") is None:
+        return Finding("MCP", BROKEN, "its extra is not installed: pip install 'potok[mcp]'")
+    return await _door("MCP", f"{settings.mcp_url}/healthz", up, ours=True)
 
 
 async def _telegram(settings: Settings) -> Finding:

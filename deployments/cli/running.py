@@ -16,6 +16,7 @@ PORTS = {
     "gateway": "POTOK_PORT",
     "llm": "POTOK_LLM_PORT",
     "speech": "POTOK_SPEECH_PORT",
+    "mcp": "POTOK_MCP_PORT",
     "sandbox": "POTOK_SANDBOX_PORT",
     "prefect": "POTOK_PREFECT_PORT",
     "postgres": "POTOK_PG_PORT",

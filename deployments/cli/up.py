@@ -71,6 +71,8 @@ def links(settings: Settings) -> dict[str, str]:
     }
     if settings.speech_model:
         found["speech"] = f"{settings.speech_url}/v1"
+    if settings.mcp:
+        found["MCP"] = f"{settings.mcp_url}/mcp"
     if settings.is_sandbox:
         found["sandbox"] = settings.sandbox_url
     return found | {"logs": str(settings.home / "log")}

@@ -76,6 +76,18 @@ def speech(settings: Settings) -> Program:
     )
 
 
+def mcp(settings: Settings) -> Program:
+    """The MCP server."""
+    return Program(
+        name="mcp",
+        argv=["nice", "-n", "5", *_python("deployments.mcp")],  # it may wait, a webhook may not
+        env=settings.child_env(),
+        cwd=ROOT,
+        ready=http_ready(f"{settings.mcp_url}/healthz"),
+        port=settings.mcp_port,
+    )
+
+
 def worker(settings: Settings) -> Program:
     """The warm worker; it says that it is ready when its spare processes stand."""
     return Program(

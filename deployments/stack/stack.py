@@ -119,6 +119,8 @@ class Stack:
         ]
         if settings.speech_model:
             steps.append(Step("speech", ("schema",), lambda: self._start(programs.speech)))
+        if settings.mcp:
+            steps.append(Step("mcp", ("schema",), lambda: self._start(programs.mcp)))
         if settings.is_sandbox:
             steps.append(Step("sandbox", (), lambda: self._start(programs.sandbox)))
         return steps
@@ -137,6 +139,8 @@ class Stack:
         wanted = {"POTOK_PORT": self.settings.port, "POTOK_LLM_PORT": self.settings.llm_port}
         if self.settings.speech_model:
             wanted["POTOK_SPEECH_PORT"] = self.settings.speech_port
+        if self.settings.mcp:
+            wanted["POTOK_MCP_PORT"] = self.settings.mcp_port
         if self.settings.is_sandbox:
             wanted["POTOK_SANDBOX_PORT"] = self.settings.sandbox_port
         if self.settings.uses_embedded_prefect:

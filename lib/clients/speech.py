@@ -75,19 +75,22 @@ class Speech(Closing):
             Denied: the key is wrong.
             Unavailable: the service is away; send it again.
         """
-        form = {
-            "client_ref": ref,
-            "callback_url": callback_url,
-            "language": wishes.language,
-            "prompt": wishes.prompt,
-            "stereo": "true" if wishes.stereo else None,
-            "timestamp_granularities[]": "word" if wishes.words else "segment",
-        }
-        with translated("speech: submit", write=False), sound.open("rb") as file:
+        with sound.open("rb") as file:
+            given = {"file": (sound.name, file, "application/octet-stream")}
+            return await self._submit(_form(wishes, ref, callback_url), key, given)
+
+    async def submit_url(self, url: str, wishes: JobWishes, *, key: str, ref: str) -> UUID:
+        """Have the service fetch a recording and hear it; as ``submit``, and nobody is told."""
+        return await self._submit(_form(wishes, ref, None) | {"url": url}, key, None)
+
+    async def _submit(
+        self, form: Mapping[str, str], key: str, files: Mapping[str, Any] | None
+    ) -> UUID:
+        with translated("speech: submit", write=False):
             response = await self._http.post(
                 "/v1/jobs",
-                data={name: value for name, value in form.items() if value},
-                files={"file": (sound.name, file, "application/octet-stream")},
+                data=form,
+                files=files,
                 headers={"idempotency-key": key},
                 timeout=httpx.Timeout(TIMEOUT_S, write=UPLOAD_TIMEOUT_S),
             )
@@ -117,6 +120,18 @@ class Speech(Closing):
         elif status == "failed":
             result = str(body.get("error") or "it gives no reason")
         return JobSeen(float(progress.get("done_s") or 0), float(progress.get("of_s") or 0), result)
+
+
+def _form(wishes: JobWishes, ref: str, callback_url: str | None) -> dict[str, str]:
+    form = {
+        "client_ref": ref,
+        "callback_url": callback_url,
+        "language": wishes.language,
+        "prompt": wishes.prompt,
+        "stereo": "true" if wishes.stereo else None,
+        "timestamp_granularities[]": "word" if wishes.words else "segment",
+    }
+    return {name: value for name, value in form.items() if value}
 
 
 def _body_of(response: httpx.Response, what: str) -> dict[str, Any]:

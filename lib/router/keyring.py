@@ -35,12 +35,20 @@ class Keyring:
         keys: where they are.
         rates: what they may do in a minute.
         table: the table that holds now: it may say more about a tool's key.
+        made_by: the command that makes a key.
     """
 
-    def __init__(self, keys: Keys, rates: Rates, table: Callable[[], Table]) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        rates: Rates,
+        table: Callable[[], Table],
+        made_by: str = "potok llm key create",
+    ) -> None:
         self._keys = keys
         self._rates = rates
         self._table = table
+        self._made_by = made_by
         self._living: dict[str, Key] = {}
         self._ended: dict[str, str] = {}
         self._read_at = float("-inf")
@@ -81,9 +89,9 @@ class Keyring:
             key = self._living.get(hashed)
         if key is None:
             told = self._ended.get(hashed, "is not known")  # to who has the whole of it
-            raise BadSignature(f"this key {told}: `potok llm key create` makes one")
+            raise BadSignature(f"this key {told}: `{self._made_by}` makes one")
         if key.expires_at and key.expires_at <= datetime.now(UTC):
-            raise BadSignature("this key has just expired: `potok llm key create` makes one")
+            raise BadSignature(f"this key has just expired: `{self._made_by}` makes one")
         return key
 
     def names(self, key: Key) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ _END_EXPIRED = """
     update llm_keys set revoked_at = expires_at
     where name = %(name)s and revoked_at is null and expires_at <= clock_timestamp()
 """
+_USED = "update llm_keys set last_used_at = clock_timestamp() where id = %s"
 _REVOKE = "update llm_keys set revoked_at = clock_timestamp() where id = %s"
 
 
@@ -156,6 +157,10 @@ class Keys:
             raise Rejected(f"no living key named {name!r}: {words}")
         await rows(self._database, _REVOKE, (found[0].id,))
         return found[0]
+
+    async def used(self, key_id: int) -> None:
+        """Note that a key has just been used; for doors that keep no record of calls."""
+        await rows(self._database, _USED, (key_id,))
 
     async def _read(self, statement: str) -> list[Key]:
         return [_key(row) for row in await rows(self._database, statement)]

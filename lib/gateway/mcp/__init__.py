@@ -1,0 +1,1 @@
+"""The door for IDEs: flows, runs, leads, the inbox and recordings as tools of MCP."""
