@@ -239,6 +239,21 @@ async def test_bad_arguments_are_refused_with_words(
         assert (await client.call_tool("inbox", {})).structured_content is not None
 
 
+async def test_a_session_of_sse_is_open_to_its_owner_alone(door: Open) -> None:
+    mine, other = await door.token("read"), await door.token("admin")
+    bearer = {"authorization": f"Bearer {mine}"}
+    async with (
+        httpx.AsyncClient(timeout=30) as http,
+        http.stream("GET", f"{door.url}/sse", headers=bearer) as stream,
+    ):
+        lines = stream.aiter_lines()
+        path = ""
+        while not path.startswith("/messages/"):
+            path = (await anext(lines)).removeprefix("data: ")
+        assert (await asked(door, other, path=path)).status_code in (403, 404)
+        assert (await asked(door, mine, path=path)).status_code == 202
+
+
 async def test_many_at_once_are_answered_each_with_its_own(door: Open) -> None:
     async with await door.client("read") as one, await door.client("run") as other:
         answers = await asyncio.gather(
