@@ -161,6 +161,8 @@ def _check_status(status: int) -> None:
 
 
 async def _saved(response: aiohttp.ClientResponse, into: Path, limit_bytes: int) -> int:
+    if (response.content_length or 0) > limit_bytes:  # or it would be fetched again and again
+        raise Rejected(f"what is at the address is above {limit_bytes} bytes")
     size = 0
     with await asyncio.to_thread(into.open, "wb") as file:
         async for chunk in response.content.iter_chunked(_CHUNK_BYTES):

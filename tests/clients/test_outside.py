@@ -40,6 +40,15 @@ async def _slow(request: Request) -> Response:
     return Response()
 
 
+async def _huge(request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"x"
+        await request.receive()
+        await asyncio.wait_for(request.receive(), 30)
+
+    return StreamingResponse(pieces(), headers={"content-length": "3000000000"})
+
+
 async def _away(request: Request) -> Response:
     return RedirectResponse(request.query_params["to"])
 
@@ -55,6 +64,7 @@ async def _status(request: Request) -> Response:
 ROUTES = [
     Route("/sound", _sound, methods=["GET", "POST"]),
     Route("/endless", _endless),
+    Route("/huge", _huge),
     Route("/slow", _slow),
     Route("/away", _away),
     Route("/round", _round),
@@ -120,6 +130,7 @@ async def test_redirects_end(friend: Outside, server: str, tmp_path: Path) -> No
     ("path", "error", "told"),
     [
         ("endless", Rejected, "above 100000 bytes"),
+        ("huge", Rejected, "above 100000 bytes"),
         ("slow", Unavailable, "too long"),
         ("404", Rejected, "answers 404"),
         ("429", Unavailable, "answers 429"),
