@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,15 +21,13 @@ from prefect.cache_policies import NO_CACHE
 
 from blocks._batch import error_text
 from blocks._events import Events
-from blocks._load import load
 from blocks._retry import retried
+from blocks._sound import forget_left, sound_of
 from blocks.alerts import tell_denied, tell_if_possible
 from blocks.llm import transcribe
 from blocks.speech import SpeechService
-from blocks.telegram import TelegramBot
-from lib.clients.outside import Outside
 from lib.clients.speech import JobSeen
-from lib.domain.recordings import GIVEN_UP_AFTER, POLL_EVERY, Place, next_look
+from lib.domain.recordings import GIVEN_UP_AFTER, POLL_EVERY, next_look
 from lib.domain.speech_jobs import JobWishes
 from lib.domain.texts import recordings_failed_text, recordings_wait_text
 from lib.domain.transcripts import Transcript
@@ -44,7 +39,6 @@ from lib.store.transcripts import Recording, Transcripts
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
-FILE_LIMIT_BYTES = 1_000_000_000
 FILES_A_RUN = 100
 LONG_S = 60.0  # a shorter recording is heard before anybody looks for its progress
 ELSEWHERE_AFTER = timedelta(minutes=2)  # our own service may have been restarted
@@ -86,6 +80,7 @@ async def find_recordings(
         has_files = any(each.place.path for each in ended)
         files = await transcripts.next_files([each.id for each in ended]) if has_files else []
         return list({each.id: each for each in (*asked, *ended, *files)}.values())
+    await asyncio.to_thread(forget_left)
     if service.folder:
         try:
             found = await asyncio.to_thread(Folder(Path(service.folder)).recordings)
@@ -208,7 +203,7 @@ async def _heard(
         if job is not None:
             return job.result
     wishes = JobWishes(language=service.language, words=True)
-    async with _sound_of(service, recording.place) as sound:
+    async with sound_of(service, recording.place) as sound:
         try:
             job_id = await service.client().submit(
                 sound,
@@ -248,41 +243,3 @@ async def _heard_elsewhere(sound: Path, wishes: JobWishes, why: Unavailable) -> 
 
 def _is_late(recording: Recording) -> bool:
     return datetime.now(UTC) - recording.created_at > ELSEWHERE_AFTER
-
-
-@asynccontextmanager
-async def _sound_of(service: SpeechService, place: Place) -> AsyncIterator[Path]:
-    """A recording as a file, for as long as the block lasts."""
-    try:
-        async with _fetched(service, place) as sound:
-            yield sound
-    except OSError as exc:  # a full disk, a file that nobody may read
-        why = exc.strerror or type(exc).__name__
-        raise Unavailable(f"the recording cannot be read or kept ({why})") from exc
-
-
-@asynccontextmanager
-async def _fetched(service: SpeechService, place: Place) -> AsyncIterator[Path]:
-    if place.path is not None:
-        yield Folder(Path(str(service.folder))).sound(place)
-        return
-    with tempfile.TemporaryDirectory(prefix="potok-") as folder:
-        path = Path(folder) / "recording"
-        if place.file_id is not None:
-            bot = await load(TelegramBot, str(place.bot))
-            async with bot.open() as telegram:
-                path.write_bytes(await telegram.fetch_file(place.file_id))
-        else:
-            async with Outside(frozenset(service.allowed_hosts)) as outside:
-                await outside.fetch(str(place.url), path, FILE_LIMIT_BYTES)
-            await asyncio.to_thread(_check_digest, path, place.sha256)
-        yield path
-
-
-def _check_digest(path: Path, sha256: str | None) -> None:
-    if sha256 is None:
-        return
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256.lower():
-        raise Rejected("what is at the address has another sha256 than the message says")
