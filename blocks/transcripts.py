@@ -242,4 +242,5 @@ async def _heard_elsewhere(sound: Path, wishes: JobWishes, why: Unavailable) -> 
 
 
 def _is_late(recording: Recording) -> bool:
-    return datetime.now(UTC) - recording.created_at > ELSEWHERE_AFTER
+    """Whether it waits for long, and not for the first time: a restart sends nothing elsewhere."""
+    return recording.tries > 0 and datetime.now(UTC) - recording.created_at > ELSEWHERE_AFTER

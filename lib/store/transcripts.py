@@ -56,14 +56,15 @@ _OF_JOBS = text(
 )
 _SUBMITTED = text(
     """
-    update transcripts set state = 'submitted', job_id = :job_id, error = null,
+    update transcripts set state = 'submitted', job_id = :job_id, error = null, tries = 0,
       due_at = clock_timestamp() + :pause
     where id = :id and state in ('waiting', 'submitted')
     """
 )
 _AGAIN = text(
     """
-    update transcripts set tries = tries + cast(:tries as int), error = :error,
+    update transcripts set error = :error,
+      tries = case when cast(:error as text) is null then 0 else tries + 1 end,
       artifact_id = coalesce(:artifact_id, artifact_id), due_at = clock_timestamp() + :pause
     where id = :id and state in ('waiting', 'submitted')
     """
@@ -101,7 +102,7 @@ class Recording:
     """A recording that somebody wants to read.
 
     Attributes:
-        tries: to submit it, that failed.
+        tries: that failed, one after another.
         job_id: of the speech service; None: it was not submitted.
         artifact_id: of Prefect's progress bar, if it has one.
     """
@@ -184,10 +185,10 @@ class Transcripts:
         error: str | None = None,
         artifact_id: UUID | None = None,
     ) -> None:
-        """Look at it again after a pause; with an error that is one more try."""
+        """Look at it again after a pause; with an error that is one more try that failed."""
         given = {"id": recording_id, "pause": pause, "error": error, "artifact_id": artifact_id}
         async with self._database.transaction() as connection:
-            await connection.execute(_AGAIN, given | {"tries": error is not None})
+            await connection.execute(_AGAIN, given)
 
     async def end(self, recording_id: int, result: Transcript | str) -> bool:
         """Keep what it says, or why nobody knows; messages that wait for it come back with it.

@@ -271,10 +271,11 @@ async def test_a_service_that_stays_away_is_stood_in_for_by_the_table(watched: W
         await block.model_copy(update={"base_url": f"http://127.0.0.1:{free_port()}"}).asave(away)
     first = await run(stack, service=away)
     assert [row["is"] for row in first["table"]] == ["waits"], "it may just be restarted"
-    await stack.rows(
-        f"update transcripts set due_at = {LONG_AGO}, created_at = {LONG_AGO} "
-        "where state = 'waiting'"
-    )
+    is_old = f"update transcripts set due_at = {LONG_AGO}, created_at = {LONG_AGO}"
+    await stack.rows(f"{is_old}, tries = 0 where state = 'waiting'")
+    again = await run(stack, service=away)
+    assert [row["is"] for row in again["table"]] == ["waits"], "also after hours in its queue"
+    await stack.rows(f"{is_old} where state = 'waiting'")
     second = await run(stack, service=away)
     (row,) = second["table"]
     assert row["is"] == "heard"

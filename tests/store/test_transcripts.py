@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -125,6 +126,17 @@ async def test_a_job_is_found_by_its_id_and_when_nobody_told_of_it(db: Database)
     assert [each.job_id for each in await transcripts.due()] == [job_id]
     await transcripts.end(one.id, saying("слова"))
     assert await transcripts.due() == await transcripts.of_jobs([str(job_id)]) == []
+
+
+async def test_tries_are_those_that_failed_one_after_another(db: Database) -> None:
+    transcripts = Transcripts(db)
+    (one,) = await transcripts.ask([await came(db, inbound(media=(voice(1),)))])
+    for error, tries in (("away", 1), ("away", 2), (None, 0), ("away", 1)):
+        await transcripts.look_again(one.id, timedelta(), error)
+        assert [each.tries for each in await transcripts.due()] == [tries]
+    await transcripts.submitted(one.id, uuid4())
+    await transcripts.look_again(one.id, timedelta(), "away")
+    assert [each.tries for each in await transcripts.due()] == [1]
 
 
 async def test_few_files_are_heard_at_once(db: Database) -> None:
