@@ -50,6 +50,7 @@ async def office_of(settings: Settings) -> AsyncIterator[tuple[Office, Sequence[
     async with Outside(allowed(settings)) as outside:
         callbacks = Callbacks(jobs, outside, callback_secret(settings))
         desk = Desk(listener, jobs, outside, folder, callbacks.wake)
+        await desk.forget_left()
         beside = [shelf.watch, keyring.watch, desk.work, callbacks.send_always]
         try:
             yield Office(desk, jobs, keyring, outside, folder), beside

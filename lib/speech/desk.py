@@ -27,6 +27,8 @@ LOOKS_EVERY_S = 1.0
 FETCH_TRIES = 3
 FETCH_PAUSE_S = 2.0
 LIMIT_BYTES = 1_000_000_000
+SOUND, PCM, PART = ".sound", ".pcm", ".part"
+SUFFIXES = (SOUND, PCM, PART)
 
 Progress = Callable[[float, float], Awaitable[None]]
 """Told of seconds done, and of how many."""
@@ -65,7 +67,14 @@ class Desk:
 
     def place(self, job_id: UUID) -> Path:
         """Where the recording of a job lies."""
-        return self._folder / f"{job_id}.sound"
+        return self._folder / f"{job_id}{SOUND}"
+
+    async def forget_left(self) -> None:
+        """Delete what a service that was killed has left of recordings, but those of open jobs."""
+        wanted = {str(job_id) for job_id in await self._jobs.open()}
+        for path in self._folder.iterdir():
+            if path.suffix in SUFFIXES and not (path.stem in wanted and path.suffix == SOUND):
+                path.unlink(missing_ok=True)
 
     async def hear(
         self, source: Path, wishes: JobWishes, told: Progress | None = None
@@ -75,7 +84,7 @@ class Desk:
         Raises:
             Rejected: it is no sound, or the model does not know the language.
         """
-        pcm = source.with_suffix(".pcm")
+        pcm = source.with_suffix(PCM)
         asked = Wishes(wishes.language, words=wishes.words, prompt=wishes.prompt)
         try:
             recording = await asyncio.to_thread(decoded, source, pcm, stereo=wishes.stereo)
@@ -155,7 +164,7 @@ class Desk:
         log.info("speech.ended job=%s state=%s", job.id, state)
 
     async def _fetch(self, url: str, into: Path) -> None:
-        part = into.with_suffix(".part")
+        part = into.with_suffix(PART)
         try:
             for number in range(FETCH_TRIES):
                 try:

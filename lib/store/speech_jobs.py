@@ -38,6 +38,7 @@ _NEXT = text(
     where state in ('queued', 'running') and not {_HELD} order by created_at limit 1
     """  # noqa: S608 — of our own words
 )
+_OPEN = text("select id from speech_jobs where state in ('queued', 'running')")
 _BEGIN = text(
     """
     update speech_jobs set state = 'running', done_s = 0, duration_s = :duration_s
@@ -195,6 +196,11 @@ class SpeechJobs:
         return (
             Waiting(row.id, JobWishes.model_validate(row.wishes), row.source_url) if row else None
         )
+
+    async def open(self) -> set[UUID]:
+        """Those that have not ended."""
+        async with self._database.transaction() as connection:
+            return {UUID(str(each)) for each in (await connection.execute(_OPEN)).scalars()}
 
     def hold(self, job_id: UUID) -> Hold:
         """Shows that a living process works on a job; raises Rejected when another does."""

@@ -28,7 +28,7 @@ from lib.gateway.llm.door import secret_in
 from lib.gateway.llm.errors import answer_from
 from lib.gateway.speech.forms import form_of
 from lib.router.keyring import Keyring
-from lib.speech.desk import Desk
+from lib.speech.desk import SOUND, Desk
 from lib.store.failures import StatementFailed
 from lib.store.llm.keys import Key
 from lib.store.speech_jobs import NewJob, SpeechJobs
@@ -76,7 +76,7 @@ def create_speech_app(office: Office) -> Starlette:
 
 
 async def _transcribe(office: Office, request: Request, key: Key) -> Response:
-    source = office.folder / f"{uuid4()}.sound"
+    source = office.folder / f"{uuid4()}{SOUND}"
     try:
         asked = await form_of(request, source)
         if asked.url is not None:

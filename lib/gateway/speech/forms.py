@@ -58,6 +58,8 @@ async def form_of(request: Request, into: Path) -> Asked:
     except ClientDisconnect as exc:
         raise Rejected("the caller hung up") from exc
     try:
+        if isinstance(file, UploadFile) and file.size == 0:
+            raise Rejected("`file` is empty")
         return _asked(form, has_file=isinstance(file, UploadFile))
     finally:
         await form.close()

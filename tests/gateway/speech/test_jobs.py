@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, Process
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -160,7 +161,11 @@ async def test_a_service_that_is_killed_does_its_jobs_after_it_comes_back(
     process.kill()
     await process.wait()
     await http.aclose()
+    left = [settings.home / "speech" / f"{uuid4()}.{kind}" for kind in ("sound", "pcm", "part")]
+    for path in left:
+        path.write_bytes(b"somebody's voice")
     process, http = await started(settings)
+    assert not any(path.exists() for path in left), "whom nobody waits for any more"
     done = await service.ended(job["job_id"])
     assert done["status"] == "succeeded"
     await heard(service, 1)

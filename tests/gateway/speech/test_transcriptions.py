@@ -63,7 +63,7 @@ async def test_the_sdk_gets_every_format(service: Service) -> None:
         ({"language": "Russian!"}, 400, "`language` is a code of ISO 639-1"),
         ({"stream": "true"}, 400, "`stream` is not known here"),
         ({"timestamp_granularities[]": "letter"}, 400, "is word or segment"),
-        ({"content": b""}, 400, "no sound that can be read"),
+        ({"content": b""}, 400, "`file` is empty"),
         ({"content": b"a text"}, 400, "no sound that can be read"),
         ({"prompt": "x" * 2000}, 400, "`prompt` is a text of at most 1000"),
     ],
