@@ -38,10 +38,11 @@ async def all_of(stack: LiveStack, kind: str) -> list[dict[str, Any]]:
             return found
 
 
-# Ids, names of ours, days and hours; of a test's flow the path of its recording.
+# Ids, names of ours, days, hours and seconds; of a test's flow the path of its recording.
 IDS = {
     *("batch_id", "portal", "model", "router", "alias", "fail", "service", "sound"),
     *("hours", "monday", "since"),
+    *("site", "again_s", "taken_within_s"),
 }
 
 
