@@ -15,11 +15,10 @@ from blocks._load import load
 from blocks.speech import SpeechService
 from blocks.telegram import TelegramBot
 from lib.clients.outside import Outside
-from lib.domain.recordings import Place
+from lib.domain.recordings import LIMIT_BYTES, Place
 from lib.errors import Rejected, Unavailable
 from lib.speech.folder import Folder
 
-FILE_LIMIT_BYTES = 1_000_000_000
 PREFIX = "potok-recording-"
 LEFT_AFTER_S = 3600.0  # longer than a run may take
 
@@ -59,7 +58,7 @@ async def _fetched(service: SpeechService, place: Place) -> AsyncIterator[Path]:
                 path.write_bytes(await telegram.fetch_file(place.file_id))
         else:
             async with Outside(frozenset(service.allowed_hosts)) as outside:
-                await outside.fetch(str(place.url), path, FILE_LIMIT_BYTES)
+                await outside.fetch(str(place.url), path, LIMIT_BYTES)
             await asyncio.to_thread(_check_digest, path, place.sha256)
         yield path
 

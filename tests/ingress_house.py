@@ -22,24 +22,12 @@ from deployments.settings import ROOT
 from tests.networks import Networks
 from tests.sandbox_server import running
 from tests.support import free_port, until
-from tests.traefik import caddy, traefik
+from tests.traefik import CADDY_OPTIONS, caddy, traefik
 
 HOSTS = ("web.firma.test", "models.firma.test", "late.firma.test")
-CADDYFILE = """\
-{{
-  admin off
-  persist_config off
-  auto_https disable_redirects
-  http_port {http}
-  https_port {https}
-  skip_install_trust
-  storage file_system {home}
-  pki {{
-    ca local {{
-      intermediate_lifetime 60d
-    }}
-  }}
-}}
+CADDYFILE = (
+    CADDY_OPTIONS
+    + """\
 https://127.0.0.1 {{
   bind 127.0.0.1
   tls {{
@@ -50,6 +38,7 @@ https://127.0.0.1 {{
   }}
 }}
 """
+)
 
 
 @dataclass
@@ -157,7 +146,7 @@ async def house(home: Path, net: Networks) -> AsyncIterator[House]:
         proxy = await stack.enter_async_context(_forwarder(net.public)) if net.why else ""
         http, https = free_port(), free_port()
         file = home / "Caddyfile"
-        file.write_text(CADDYFILE.format(http=http, https=https, home=home))
+        file.write_text(CADDYFILE.format(http=http, https=https, storage=home))
         stack.enter_context(caddy(file, home / "caddy.log", net.server, HTTP_PROXY=proxy))
         found = House(home, net, shops, urls, f"https://127.0.0.1:{https}/acme/local/directory")
         await until(lambda: list(home.glob("certificates/*/127.0.0.1/127.0.0.1.crt")), 60.0)

@@ -15,6 +15,24 @@ from hypothesis import strategies as st
 
 BIN = Path(sys.executable).parent
 
+# Of a Caddy that is nothing but a server with a CA of its own.
+CADDY_OPTIONS = """\
+{{
+  admin off
+  persist_config off
+  auto_https disable_redirects
+  http_port {http}
+  https_port {https}
+  skip_install_trust
+  storage file_system {storage}
+  pki {{
+    ca local {{
+      intermediate_lifetime 60d
+    }}
+  }}
+}}
+"""
+
 
 @contextmanager
 def child(log: Path, *command: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:

@@ -136,6 +136,17 @@ class CutResponse(Response):
         await send({"type": "http.response.body", "body": b'{"', "more_body": True})
 
 
+async def no_answer(failure: Failure, request: Request) -> Response | None:
+    """What comes in place of an answer: nothing, half of one, a page; None: of another kind."""
+    if failure.kind == "hang":
+        return await never_answered(request)
+    if failure.kind == "cut":
+        return CutResponse()
+    if failure.kind == "html":
+        return Response("<html><body>Sign in</body></html>", media_type="text/html")
+    return None
+
+
 async def never_answered(request: Request) -> Response:
     """Hold the connection until the caller leaves."""
     while (await request.receive())["type"] != "http.disconnect":

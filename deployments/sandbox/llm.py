@@ -37,7 +37,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 
-from deployments.sandbox.failures import CutResponse, Failure, Failures, never_answered
+from deployments.sandbox.failures import Failure, Failures, no_answer
 from deployments.sandbox.llm_reading import customer_text, read_as
 from deployments.sandbox.llm_schema import strict_fault
 from deployments.sandbox.model_control import model_control
@@ -159,18 +159,12 @@ def _fault(body: Any) -> str | None:
 
 async def _spoiled(request: Request, failure: Failure) -> Response | None:
     """The answer of a failure; None when the completion itself is what is spoiled."""
-    if failure.kind == "hang":
-        return await never_answered(request)
-    if failure.kind == "cut":
-        return CutResponse()
-    if failure.kind == "html":
-        return Response("<html><body>Sign in</body></html>", media_type="text/html")
     if failure.kind == "status":
         return _error(failure.status, "switched-on failure", failure.retry_after_s)
     if failure.kind == "error_in_200":
         error = {"code": 502, "message": "Provider returned error", "metadata": {}}
         return _json({"error": error, "user_id": "sandbox"})
-    return None
+    return await no_answer(failure, request)
 
 
 def _completion(body: dict[str, Any], number: int, spoiled_by: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from deployments.sandbox.failures import CutResponse, Failure, Failures, never_answered
+from deployments.sandbox.failures import Failure, Failures, no_answer
 from deployments.sandbox.model_control import model_control
 from deployments.sandbox.paddle_eyes import (
     PictureTooLarge,
@@ -224,15 +224,9 @@ async def _instead(failure: Failure, request: Request) -> Response | None:
     """What a failure answers instead of the server; None when that comes to an answer."""
     if failure.kind == "slow":
         await asyncio.sleep(failure.delay_s)
-    if failure.kind == "hang":
-        return await never_answered(request)
-    if failure.kind == "cut":
-        return CutResponse()
-    if failure.kind == "html":
-        return Response("<html><body>Sign in</body></html>", media_type="text/html")
     if failure.kind == "status":
         raise HTTPException(failure.status, f"switched-on failure {failure.status}")
-    return None
+    return await no_answer(failure, request)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

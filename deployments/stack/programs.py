@@ -12,6 +12,28 @@ def _python(*words: str) -> list[str]:
     return [sys.executable, "-m", *words]
 
 
+def _served(
+    settings: Settings,
+    name: str,
+    port: int,
+    url: str | None = None,
+    *,
+    nice: int = 0,
+    within_s: float = 60.0,
+) -> Program:
+    """A door of ours; with ``nice`` it may wait, a webhook may not."""
+    first = ("nice", "-n", str(nice)) if nice else ()
+    return Program(
+        name=name,
+        argv=[*first, *_python(f"deployments.{name}")],
+        env=settings.child_env(),
+        cwd=ROOT,
+        ready=http_ready(f"{url or f'http://{LOOPBACK}:{port}'}/healthz"),
+        ready_within_s=within_s,
+        port=port,
+    )
+
+
 def prefect_server(settings: Settings) -> Program:
     """Prefect's API, UI and services."""
     address = ("--host", LOOPBACK, "--port", str(settings.prefect_port))
@@ -41,51 +63,22 @@ def sandbox(settings: Settings) -> Program:
 
 def gateway(settings: Settings) -> Program:
     """The web doors."""
-    return Program(
-        name="gateway",
-        argv=_python("deployments.gateway"),
-        env=settings.child_env(),
-        cwd=ROOT,
-        ready=http_ready(f"{settings.gateway_url}/healthz"),
-        port=settings.port,
-    )
+    return _served(settings, "gateway", settings.port)
 
 
 def llm(settings: Settings) -> Program:
     """The door to the models."""
-    return Program(
-        name="llm",
-        argv=_python("deployments.llm"),
-        env=settings.child_env(),
-        cwd=ROOT,
-        ready=http_ready(f"{settings.llm_url}/healthz"),
-        port=settings.llm_port,
-    )
+    return _served(settings, "llm", settings.llm_port)
 
 
 def speech(settings: Settings) -> Program:
     """The speech service; it loads its model first."""
-    return Program(
-        name="speech",
-        argv=["nice", "-n", "10", *_python("deployments.speech")],  # it may wait, a webhook may not
-        env=settings.child_env(),
-        cwd=ROOT,
-        ready=http_ready(f"{settings.speech_url}/healthz"),
-        ready_within_s=120.0,
-        port=settings.speech_port,
-    )
+    return _served(settings, "speech", settings.speech_port, nice=10, within_s=120.0)
 
 
 def mcp(settings: Settings) -> Program:
     """The MCP server."""
-    return Program(
-        name="mcp",
-        argv=["nice", "-n", "5", *_python("deployments.mcp")],  # it may wait, a webhook may not
-        env=settings.child_env(),
-        cwd=ROOT,
-        ready=http_ready(f"{settings.mcp_url}/healthz"),
-        port=settings.mcp_port,
-    )
+    return _served(settings, "mcp", settings.mcp_port, settings.mcp_url, nice=5)
 
 
 def worker(settings: Settings) -> Program:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
 
-class Closing:
+class Closing(ABC):
     """``async with`` for whatever has an ``aclose``."""
 
+    @abstractmethod
     async def aclose(self) -> None:
         """Close the connections."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         return self

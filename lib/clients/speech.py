@@ -17,7 +17,7 @@ import httpx
 from lib.clients._closing import Closing
 from lib.clients._http import USER_AGENT, check_status, translated
 from lib.domain.speech_jobs import JobWishes
-from lib.domain.transcripts import Transcript, transcript_from
+from lib.domain.transcripts import Transcript, read_detailed
 from lib.errors import Unavailable
 
 TIMEOUT_S = 30.0
@@ -145,6 +145,6 @@ def _body_of(response: httpx.Response, what: str) -> dict[str, Any]:
 
 def _transcript_in(body: Mapping[str, Any]) -> Transcript:
     try:
-        return transcript_from(body)
+        return read_detailed(body)
     except (KeyError, TypeError, ValueError) as exc:
         raise Unavailable(f"speech: job: the answer cannot be read ({type(exc).__name__})") from exc

@@ -12,6 +12,7 @@ from lib.domain.inbound import InboundMessage, Media
 
 State = Literal["waiting", "submitted", "done", "failed"]
 
+LIMIT_BYTES = 1_000_000_000  # of a recording, wherever it comes from
 POLL_EVERY = timedelta(minutes=1)  # a job whose callback does not come
 FILES_AT_ONCE = 3  # with the service, which does four jobs at once: a customer's message is next
 GIVEN_UP_AFTER = timedelta(days=2)  # longer than the service repeats its callback

@@ -104,7 +104,7 @@ def detailed(transcript: Transcript) -> dict[str, Any]:
     return _verbose(transcript, words=False) | more
 
 
-def transcript_from(body: Mapping[str, Any]) -> Transcript:
+def read_detailed(body: Mapping[str, Any]) -> Transcript:
     """The transcript that `detailed` was given.
 
     Raises:

@@ -23,7 +23,7 @@ from lib.domain.telegram import message_from_update
 from lib.errors import BadSignature, PotokError, Rejected, Unavailable
 from lib.gateway import metrics
 from lib.gateway.body import TooLarge, TooSlow, json_object_from, read_body
-from lib.store.events import LEADS
+from lib.store.events import message_delivery
 from lib.store.failures import StatementFailed
 from lib.store.inbox import Inbox, NewDelivery
 
@@ -94,15 +94,7 @@ def check_signed(secrets: Sequence[str], raw: bytes, headers: dict[str, str]) ->
 
 def delivery_from(message: InboundMessage, raw: bytes) -> NewDelivery:
     """A message as the inbox keeps it, with the body as it came."""
-    return NewDelivery(
-        key=message.event_id,
-        deployment=LEADS,
-        source=message.source,
-        lane=message.lane,
-        person=message.person,
-        message=message.model_dump(mode="json"),
-        raw=raw.decode("utf-8", "replace").replace("\x00", ""),
-    )
+    return message_delivery(message, raw.decode("utf-8", "replace").replace("\x00", ""))
 
 
 def hooks_router(inbox: Inbox, keys: DoorKeys) -> APIRouter:

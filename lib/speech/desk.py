@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from lib.clients.outside import Outside
+from lib.domain.recordings import LIMIT_BYTES
 from lib.domain.speech_jobs import JobWishes
 from lib.domain.transcripts import Segment, Transcript
 from lib.errors import PotokError, Rejected, Unavailable
@@ -26,7 +27,6 @@ JOBS_AT_ONCE = 4
 LOOKS_EVERY_S = 1.0
 FETCH_TRIES = 3
 FETCH_PAUSE_S = 2.0
-LIMIT_BYTES = 1_000_000_000
 SOUND, PCM, PART = ".sound", ".pcm", ".part"
 SUFFIXES = (SOUND, PCM, PART)
 

@@ -1,4 +1,4 @@
-"""News between flows, by way of the inbox: kept until it is worked on, in batches of many.
+"""What the inbox takes: messages, and news between flows, kept until they are worked on.
 
 An event names what changed, by id, and says nothing of how: whoever takes it reads that itself.
 Its lane and person are its own, so that it never waits for a person's messages, nor they for it.
@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lib.domain.inbound import InboundMessage
 from lib.store.inbox import CHANNEL, GIVEN, NEW, NewDelivery
 
 _NOTIFY = "select pg_notify(:channel, '') from (select from new limit 1) as any_new"
@@ -38,6 +39,24 @@ SCORING, CALLS, UPKEEP = "scoring/main", "calls/main", "upkeep/main"
 def lead_changed(lead_id: int, cause: str) -> NewDelivery:
     """One of our leads changed; ``cause`` is the key of what changed it."""
     return event(SCORING, f"lead:{lead_id}", {"lead_id": lead_id}, cause)
+
+
+def message_delivery(message: InboundMessage, raw: str) -> NewDelivery:
+    """A message as the inbox keeps it, for the flow that reads messages.
+
+    Args:
+        message: what is read.
+        raw: what people are shown of it, such as the body as it came.
+    """
+    return NewDelivery(
+        key=message.event_id,
+        deployment=LEADS,
+        source=message.source,
+        lane=message.lane,
+        person=message.person,
+        message=message.model_dump(mode="json"),
+        raw=raw,
+    )
 
 
 def event(deployment: str, about: str, message: dict[str, object], cause: str) -> NewDelivery:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,8 +15,7 @@ from lib.domain.inbound import InboundMessage
 from lib.domain.recordings import FILES_AT_ONCE, POLL_EVERY, Place, State, place_of, ref_of
 from lib.domain.transcripts import Transcript
 from lib.store.engine import Database
-from lib.store.events import LEADS, deliver
-from lib.store.inbox import NewDelivery
+from lib.store.events import deliver, message_delivery
 
 _COLUMNS = "id, ref, place, state, tries, job_id, artifact_id, created_at"
 
@@ -253,17 +251,9 @@ async def _pass_on(connection: AsyncConnection, delivery_ids: Collection[int]) -
         known = {row.ref: row for row in rows}
         has_ended = all(ref in known and known[ref].state in ("done", "failed") for ref in refs)
         if has_ended and (texts := [text for ref in refs if (text := known[ref].text)]):
-            heard.append(_delivery_of(message.heard(texts)))
+            said = message.heard(texts)
+            heard.append(message_delivery(said, said.model_dump_json()))
     await deliver(connection, heard)
-
-
-def _delivery_of(message: InboundMessage) -> NewDelivery:
-    body = message.model_dump(mode="json")
-    return NewDelivery(
-        *(message.event_id, LEADS, message.source, message.lane, message.person),
-        body,
-        orjson.dumps(body).decode(),  # what people are shown of it
-    )
 
 
 def _recording(row: Any) -> Recording:

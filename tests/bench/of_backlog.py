@@ -9,9 +9,9 @@ import time
 import psycopg
 
 from deployments.stack.databases import ensure_databases
-from lib.gateway.hooks import LEADS
 from lib.store.claims import Claims
 from lib.store.engine import Database
+from lib.store.events import LEADS
 from lib.store.migrate import upgrade
 from tests.bench.figures import Sample
 from tests.bench.house import House

@@ -12,10 +12,11 @@ import psycopg
 
 from deployments.stack.databases import ensure_databases
 from lib.domain.telegram import message_from_update
-from lib.gateway.hooks import LEADS, delivery_from
+from lib.gateway.hooks import delivery_from
 from lib.store.batches import Batches
 from lib.store.claims import Claims
 from lib.store.engine import Database
+from lib.store.events import LEADS
 from lib.store.inbox import Inbox, NewDelivery
 from lib.store.migrate import upgrade
 from lib.store.settlements import Settlement

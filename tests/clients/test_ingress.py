@@ -16,23 +16,11 @@ from lib.domain.ingress import Access, Proof, Route
 from lib.domain.ingress_proof import Ask, Wanted
 from lib.errors import Rejected
 from tests.support import free_port, until
-from tests.traefik import caddy
+from tests.traefik import CADDY_OPTIONS, caddy
 
-CADDYFILE = """\
-{{
-  admin off
-  persist_config off
-  auto_https disable_redirects
-  http_port {http}
-  https_port {https}
-  skip_install_trust
-  storage file_system {storage}
-  pki {{
-    ca local {{
-      intermediate_lifetime 60d
-    }}
-  }}
-}}
+CADDYFILE = (
+    CADDY_OPTIONS
+    + """\
 https://good.test {{
   bind 127.0.0.1
   tls {{
@@ -48,6 +36,7 @@ http://good.test {{
   redir https://good.test{{uri}} permanent
 }}
 """
+)
 
 
 @dataclass(frozen=True)

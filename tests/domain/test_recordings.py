@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lib.domain.inbound import SPOKEN, InboundMessage, Media
 from lib.domain.recordings import next_look, place_of, ref_of
 from lib.domain.transcript_files import is_recording, markdown_from, notes_of, paragraphs
-from lib.domain.transcripts import Segment, Transcript, Word, detailed, transcript_from
+from lib.domain.transcripts import Segment, Transcript, Word, detailed, read_detailed
 from tests.domain.making import T0, any_text, inbound
 
 kinds = st.sampled_from(["voice", "audio", "photo", "document", "video", "video_note", "sticker"])
@@ -101,7 +101,7 @@ def test_pauses_grow(tries: int) -> None:
 
 @given(transcripts)
 def test_what_the_service_tells_of_a_transcript_is_all_of_it(transcript: Transcript) -> None:
-    assert transcript_from(detailed(transcript)) == transcript
+    assert read_detailed(detailed(transcript)) == transcript
 
 
 @given(transcripts, any_text.filter(bool))

@@ -14,10 +14,11 @@ from deployments.cli.store import on_screen
 from deployments.stack import pidfiles
 from lib.domain.inquiry import rules_inquiry
 from lib.domain.telegram import message_from_update
-from lib.gateway.hooks import LEADS, delivery_from
+from lib.gateway.hooks import delivery_from
 from lib.store.batches import Batches
 from lib.store.claims import Claims
 from lib.store.engine import Database
+from lib.store.events import LEADS
 from lib.store.inbox import Inbox
 from lib.store.leads import Leads, ReadMessage
 from lib.store.settlements import Settlement

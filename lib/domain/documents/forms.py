@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from lib.domain.documents import finds
 from lib.domain.documents.amounts import amounts_of, sum_of
@@ -54,34 +55,26 @@ def form_of(pages: Sequence[Cleaned]) -> Form:
 
 
 def _invoice(sheet: Sheet) -> Invoice:
-    amounts, parties = amounts_of(sheet), Parties(sheet)
-    number, date = _heading(sheet)
-    return Invoice(
-        kind="invoice",
-        number=number,
-        date=date,
-        seller=parties.party("seller"),
-        buyer=parties.party("buyer"),
-        bank=parties.bank(),
-        total=amounts.total,
-        vat=amounts.vat,
-        vat_rate=amounts.rate,
-    )
+    return Invoice(kind="invoice", bank=Parties(sheet).bank(), **_deal(sheet))
 
 
 def _act(sheet: Sheet) -> Act:
+    return Act(kind="act", **_deal(sheet))
+
+
+def _deal(sheet: Sheet) -> dict[str, Any]:
+    """What an invoice and an act both say."""
     amounts, parties = amounts_of(sheet), Parties(sheet)
     number, date = _heading(sheet)
-    return Act(
-        kind="act",
-        number=number,
-        date=date,
-        seller=parties.party("seller"),
-        buyer=parties.party("buyer"),
-        total=amounts.total,
-        vat=amounts.vat,
-        vat_rate=amounts.rate,
-    )
+    return {
+        "number": number,
+        "date": date,
+        "seller": parties.party("seller"),
+        "buyer": parties.party("buyer"),
+        "total": amounts.total,
+        "vat": amounts.vat,
+        "vat_rate": amounts.rate,
+    }
 
 
 def _heading(sheet: Sheet) -> tuple[Value | None, Value | None]:

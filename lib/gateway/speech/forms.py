@@ -14,11 +14,11 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
+from lib.domain.recordings import LIMIT_BYTES
 from lib.domain.speech_jobs import JobWishes
 from lib.domain.transcripts import FORMATS, Format
 from lib.errors import Rejected
 from lib.gateway.body import TooSlow, check_length
-from lib.speech.desk import LIMIT_BYTES
 
 BODY_WITHIN_S = 600.0
 FIELD_BYTES = 65_536
